@@ -1,0 +1,34 @@
+package environment
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
+
+// Source gives uniform 64-bit words.
+type Source = interface{ Uint64() uint64 }
+
+// uniform returns a number in the open interval (0, 1): the midpoints of 2^53
+// equal cells, so that neither a logarithm nor a negative power meets 0.
+func uniform(src Source) float64 {
+	return (float64(src.Uint64()>>11) + 0.5) * 0x1p-53
+}
+
+// normal returns a standard normal number by inversion. One word makes one
+// number, so that worlds with the same seed stay in step whatever their
+// parameters are; a polar or ziggurat sampler would consume a random number of
+// words. The largest magnitude is 8.3, the quantile of half a cell.
+func normal(src Source) float64 { return mathext.NormalQuantile(uniform(src)) }
+
+// below returns a number in [0, n), exactly uniform: words in the incomplete
+// last block of n are drawn again. n > 0.
+func below(n int, src Source) int {
+	m := uint64(n)
+	limit := math.MaxUint64 - math.MaxUint64%m
+	for {
+		if x := src.Uint64(); x < limit {
+			return int(x % m)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package environment
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/posse-dev/posse"
+)
+
+// MaxArms is the largest number of arms that a world takes, as in the
+// experiment file (problem.arms, with a raised limit).
+const MaxArms = 16384
+
+// World is a K-armed problem whose truth is known. Implementations are safe for
+// concurrent use by several goroutines with a source each, except [Deck].
+type World interface {
+	// Arms returns K, in [1, MaxArms].
+	Arms() int
+
+	// Mean returns the exact expected reward of an arm in [0, K).
+	Mean(arm int) float64
+
+	// Moment returns the exact E|X|^order of an arm's reward X; order in (0, 8].
+	// It is +Inf where the law has no such moment, and panics outside the range.
+	Moment(arm int, order float64) float64
+
+	// Draw returns the rewards of all arms for one fresh instance. It reuses
+	// the memory of into where that has room for K rewards; nil allocates.
+	Draw(into Instance, src Source) Instance
+}
+
+// Instance is one problem instance: the potential reward of every arm, of which
+// a policy sees one.
+type Instance []float64
+
+// Reward returns the reward that arm gives, or would have given.
+func (i Instance) Reward(arm int) float64 { return i[arm] }
+
+// room returns an instance of k rewards, in the memory of into where it fits.
+func room(into Instance, k int) Instance {
+	if cap(into) >= k {
+		return into[:k]
+	}
+	return make(Instance, k)
+}
+
+// Best returns the arm of the largest mean and that mean; ties go to the first.
+func Best(w World) (arm int, mean float64) {
+	arm, mean = 0, w.Mean(0)
+	for a := 1; a < w.Arms(); a++ {
+		if m := w.Mean(a); m > mean {
+			arm, mean = a, m
+		}
+	}
+	return arm, mean
+}
+
+// UniformMean returns the expected reward of choosing every arm equally often.
+func UniformMean(w World) float64 {
+	var sum float64
+	for a := range w.Arms() {
+		sum += w.Mean(a)
+	}
+	return sum / float64(w.Arms())
+}
+
+// MomentBound returns the largest E|X|^order over the arms: the smallest bound
+// that an experiment's reward.moment may declare truthfully.
+func MomentBound(w World, order float64) float64 {
+	var bound float64
+	for a := range w.Arms() {
+		bound = max(bound, w.Moment(a, order))
+	}
+	return bound
+}
+
+// checkOrder panics on an order outside (0, 8]: an order is written by a
+// programmer or was validated with the experiment, and a wrong one has no moment.
+func checkOrder(order float64) {
+	if !(order > 0 && order <= 8) {
+		panic(fmt.Sprintf("environment: moment order %v is outside (0, 8]", order))
+	}
+}
+
+// checkCount refuses a number of arms outside [1, MaxArms].
+func checkCount(field string, k int) error {
+	if k < 1 || k > MaxArms {
+		return posse.OutOfRange(field, fmt.Sprintf("%d values", k), fmt.Sprintf("1 to %d values, one an arm", MaxArms), "")
+	}
+	return nil
+}
+
+// interval is a range that a parameter must lie in.
+type interval struct {
+	low, high         float64
+	openLow, openHigh bool
+}
+
+func (i interval) contains(x float64) bool {
+	switch {
+	case math.IsNaN(x), x < i.low, x > i.high:
+		return false
+	case i.openLow && x == i.low, i.openHigh && x == i.high:
+		return false
+	}
+	return true
+}
+
+// String writes the interval as (a, b] leaves out a.
+func (i interval) String() string {
+	left, right := "[", "]"
+	if i.openLow {
+		left = "("
+	}
+	if i.openHigh {
+		right = ")"
+	}
+	return fmt.Sprintf("%s%g, %g%s", left, i.low, i.high, right)
+}
+
+// check refuses a parameter outside its interval.
+func (i interval) check(field string, x float64) error {
+	if i.contains(x) {
+		return nil
+	}
+	return posse.OutOfRange(field, fmt.Sprintf("%g", x), i.String(), "")
+}
+
+// checkAll refuses an empty or too long list, and one with a value outside the
+// interval, naming its index.
+func (i interval) checkAll(field string, xs []float64) error {
+	if err := checkCount(field, len(xs)); err != nil {
+		return err
+	}
+	for a, x := range xs {
+		if err := i.check(fmt.Sprintf("%s[%d]", field, a), x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// largest is the largest magnitude of a location or a scale: squares and eighth
+// powers of it stay finite in float64.
+const largest = 1e30
+
+var (
+	locations = interval{low: -largest, high: largest}
+	scales    = interval{low: 1 / largest, high: largest}
+)
