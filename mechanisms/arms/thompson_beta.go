@@ -1,0 +1,53 @@
+package arms
+
+import (
+	"math"
+
+	"github.com/posse-dev/posse/dp/noise"
+	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/mechanisms/statistics"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// ThompsonBeta plays an arm with the probability that it is best under a
+// Beta(1 + S, 1 + n − S) posterior, S the sum of rewards scaled to [0, 1]. For
+// rewards 0 and 1 this is the textbook rule; a reward between counts as that
+// fraction of a success instead of as a coin with that bias, which keeps the
+// statistics additive and Observe free of randomness. Source: Agrawal and Goyal
+// 2012; policies 17.1.
+type ThompsonBeta struct{ tally }
+
+// NewThompsonBeta returns the policy. It needs a range; errors name the field.
+func NewThompsonBeta(p Problem) (*ThompsonBeta, error) {
+	p, err := needRange("thompson-beta", p)
+	if err != nil {
+		return nil, err
+	}
+	return &ThompsonBeta{newTally(p)}, nil
+}
+
+// Choose draws one sample of each arm's posterior and plays the largest. The
+// propensity is 0: it is not computed.
+func (t *ThompsonBeta) Choose(_ mechanisms.Round, _ mechanisms.None, src noise.Source) (mechanisms.Arm, float64, error) {
+	best, at := math.Inf(-1), 0
+	for a := range t.n {
+		s := float64(t.sum[a]) / (1 << fractionBits)
+		x := distuv.Beta{Alpha: 1 + s, Beta: 1 + float64(t.n[a]) - s, Src: src}.Rand()
+		if x > best {
+			best, at = x, a
+		}
+	}
+	return mechanisms.Arm(at), 0, nil
+}
+
+// Observe adds one reward.
+func (t *ThompsonBeta) Observe(_ mechanisms.Round, _ mechanisms.None, a mechanisms.Arm, f mechanisms.Reward) error {
+	return t.observe(a, f)
+}
+
+// Statistics returns pulls and sums of scaled rewards.
+func (t *ThompsonBeta) Statistics() *statistics.Set { return t.set }
+
+// Local is empty: everything adds up.
+func (t *ThompsonBeta) Local() ([]byte, error) { return nil, nil }

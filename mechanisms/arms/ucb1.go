@@ -1,0 +1,62 @@
+package arms
+
+import (
+	"math"
+
+	"github.com/posse-dev/posse/dp/noise"
+	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/mechanisms/statistics"
+)
+
+// UCB1 plays the arm with the largest mean + √(2·ln t / n), rewards scaled to
+// [0, 1], each arm once first. Source: Auer, Cesa-Bianchi and Fischer 2002.
+type UCB1 struct {
+	tally
+	means  []float64 // caches of the tally, so that a choice takes one square root
+	widths []float64 // 1/√n
+	unseen int       // the first arm that was never pulled, K when there is none
+}
+
+// NewUCB1 returns the policy. It needs a range; errors name the field.
+func NewUCB1(p Problem) (*UCB1, error) {
+	p, err := needRange("ucb1", p)
+	if err != nil {
+		return nil, err
+	}
+	return &UCB1{tally: newTally(p), means: make([]float64, p.Arms), widths: make([]float64, p.Arms)}, nil
+}
+
+// Choose returns the arm with the largest index; propensity 1.
+func (u *UCB1) Choose(round mechanisms.Round, _ mechanisms.None, _ noise.Source) (mechanisms.Arm, float64, error) {
+	if u.unseen < len(u.means) {
+		return mechanisms.Arm(u.unseen), 1, nil
+	}
+	scale := math.Sqrt(2 * math.Log(float64(round.T)))
+	best, at := math.Inf(-1), 0
+	widths := u.widths[:len(u.means)]
+	for a, m := range u.means {
+		if index := m + scale*widths[a]; index > best {
+			best, at = index, a
+		}
+	}
+	return mechanisms.Arm(at), 1, nil
+}
+
+// Observe adds one reward.
+func (u *UCB1) Observe(_ mechanisms.Round, _ mechanisms.None, a mechanisms.Arm, f mechanisms.Reward) error {
+	if err := u.observe(a, f); err != nil {
+		return err
+	}
+	u.means[a] = u.mean(int(a))
+	u.widths[a] = 1 / math.Sqrt(float64(u.n[a]))
+	for u.unseen < len(u.n) && u.n[u.unseen] > 0 {
+		u.unseen++
+	}
+	return nil
+}
+
+// Statistics returns pulls and sums of scaled rewards.
+func (u *UCB1) Statistics() *statistics.Set { return u.set }
+
+// Local is empty: the caches are functions of the statistics.
+func (u *UCB1) Local() ([]byte, error) { return nil, nil }

@@ -1,0 +1,50 @@
+package mechanisms
+
+import (
+	"math/big"
+
+	"github.com/posse-dev/posse/dp"
+)
+
+// Moment is a bound on a raw moment of the baseline-subtracted reward:
+// E|X|^Order ≤ Bound, Order in (1, 2], Bound > 0 in the reward's unit to the
+// power Order. Source: private-learning 0.1.
+type Moment struct{ Order, Bound float64 }
+
+// Settings is what an experiment says to its policy, in the types that policies
+// use. Exactly one of Range and Moment is set.
+type Settings struct {
+	Kind     string   // problem.kind
+	Arms     []string // names, in order
+	Horizon  uint64   // decisions of all nodes together
+	Range    *Range
+	Clip     bool // with Range: rewards outside are clipped instead of refused
+	Moment   *Moment
+	Baseline float64 // public, subtracted before truncation and added back
+	Bonus    string  // "theory", "tight" or "tuned"; empty means the policy's default
+	Kappa    float64 // factor of "tuned"; 0 means the policy's default
+	// RoundDecisions is the number of decisions between rounds, for planning how
+	// many releases an epoch takes; 0 when rounds follow a clock.
+	RoundDecisions uint64
+	Privacy        *Privacy // nil only in simulations: no noise, no bound on users
+}
+
+// Range is a declared interval that rewards lie in, Low < High.
+type Range struct{ Low, High float64 }
+
+// Privacy is the part of an experiment's promise that fixes noise.
+type Privacy struct {
+	Model            dp.Model
+	Unit             dp.Unit
+	Relation         dp.Relation
+	PublicArrival    bool     // it may be known that a decision was rewarded
+	Epsilon          *big.Rat // exact, over the horizon
+	MaxContributions uint64   // records of a user that teach; 1 with unit reward
+	FractionBits     uint8
+}
+
+// PerRecord returns the exact ε of one record: ε divided by the contributions
+// that one unit may make.
+func (p Privacy) PerRecord() *big.Rat {
+	return new(big.Rat).Quo(p.Epsilon, new(big.Rat).SetInt(new(big.Int).SetUint64(max(1, p.MaxContributions))))
+}

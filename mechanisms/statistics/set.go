@@ -1,0 +1,152 @@
+package statistics
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// MaxSum bounds every number of a [Set]: |sum| < 2^62, so that the sum of two
+// sets never wraps before it is checked. Source: spec README 3.
+const MaxSum = int64(1) << 62
+
+// ErrOverflow is returned when a sum would leave (−2^62, 2^62).
+var ErrOverflow = errors.New("too many records for the fixed-point format")
+
+// ErrShape is returned when two sets, or a set and a layout, do not have the
+// same blocks.
+var ErrShape = errors.New("the statistics have another shape")
+
+// Block is one named integer tensor, flattened in row-major order.
+// A number is Sum·2^−Scale in the unit that its layout declares.
+type Block struct {
+	Name  string
+	Scale uint8
+	Sum   []int64
+}
+
+// Set is a list of blocks that only ever changes by addition. The zero value is
+// an empty set without blocks.
+type Set struct {
+	Blocks []Block
+}
+
+// Increment is what one record adds to one cell of one block. A record is a
+// short list of them, so that adding it costs what it touches.
+type Increment struct {
+	Block, Cell int
+	Value       int64
+}
+
+// Clone returns a copy that shares nothing with s.
+func (s *Set) Clone() *Set {
+	c := &Set{Blocks: make([]Block, len(s.Blocks))}
+	for i, b := range s.Blocks {
+		c.Blocks[i] = Block{Name: b.Name, Scale: b.Scale, Sum: append([]int64(nil), b.Sum...)}
+	}
+	return c
+}
+
+// SameShape reports whether both sets have the same blocks, by name, scale and
+// length.
+func (s *Set) SameShape(o *Set) bool {
+	if len(s.Blocks) != len(o.Blocks) {
+		return false
+	}
+	for i, b := range s.Blocks {
+		if b.Name != o.Blocks[i].Name || b.Scale != o.Blocks[i].Scale || len(b.Sum) != len(o.Blocks[i].Sum) {
+			return false
+		}
+	}
+	return true
+}
+
+// Merge adds o to s cell by cell. It is associative, commutative and exact, and
+// it changes nothing when it returns an error ([ErrShape], [ErrOverflow]).
+func (s *Set) Merge(o *Set) error {
+	if !s.SameShape(o) {
+		return ErrShape
+	}
+	for i, b := range o.Blocks {
+		for k, v := range b.Sum {
+			if _, err := add(s.Blocks[i].Sum[k], v); err != nil {
+				return fmt.Errorf("block %q: %w", b.Name, err)
+			}
+		}
+	}
+	for i, b := range o.Blocks {
+		for k, v := range b.Sum {
+			s.Blocks[i].Sum[k] += v
+		}
+	}
+	return nil
+}
+
+// Add adds one record. It changes nothing when it returns an error.
+func (s *Set) Add(record []Increment) error {
+	for _, inc := range record {
+		if inc.Block < 0 || inc.Block >= len(s.Blocks) || inc.Cell < 0 || inc.Cell >= len(s.Blocks[inc.Block].Sum) {
+			return ErrShape
+		}
+		if _, err := add(s.Blocks[inc.Block].Sum[inc.Cell], inc.Value); err != nil {
+			return err
+		}
+	}
+	for _, inc := range record {
+		s.Blocks[inc.Block].Sum[inc.Cell] += inc.Value
+	}
+	return nil
+}
+
+// Block returns the numbers of the named block, or nil. The slice is shared:
+// callers only read it.
+func (s *Set) Block(name string) []int64 {
+	for i := range s.Blocks {
+		if s.Blocks[i].Name == name {
+			return s.Blocks[i].Sum
+		}
+	}
+	return nil
+}
+
+// Zero reports whether every number is zero.
+func (s *Set) Zero() bool {
+	for _, b := range s.Blocks {
+		for _, v := range b.Sum {
+			if v != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func add(a, b int64) (int64, error) {
+	sum, _ := bits.Add64(uint64(a), uint64(b), 0)
+	r := int64(sum)
+	if (a > 0 && b > 0 && r < 0) || (a < 0 && b < 0 && r >= 0) || r >= MaxSum || r <= -MaxSum {
+		return 0, ErrOverflow
+	}
+	return r, nil
+}
+
+// FixedPoint returns clip(x, ±bound)/bound·2^scale, rounded to the nearest
+// integer with ties to even and never beyond ±2^scale, so that one record's
+// sensitivity is 2^scale whatever x is. x and bound are finite, bound > 0,
+// scale ≤ 40; otherwise the error says which. Source: private-learning 1.3,
+// privacy 1.5.
+func FixedPoint(x, bound float64, scale uint8) (int64, error) {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0, errors.New("the value is not finite")
+	}
+	if !(bound > 0) || math.IsInf(bound, 0) {
+		return 0, errors.New("the bound must be a positive finite number")
+	}
+	if scale > 40 {
+		return 0, errors.New("the scale must be at most 40 bits")
+	}
+	limit := int64(1) << scale
+	q := int64(math.RoundToEven(math.Max(-bound, math.Min(bound, x)) / bound * float64(limit)))
+	return max(-limit, min(limit, q)), nil
+}
