@@ -1,0 +1,94 @@
+package catalogue
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp"
+	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/mechanisms/arms"
+)
+
+// Entry is one policy.
+type Entry struct {
+	Name  string
+	Kind  string // problem.kind
+	Paper string
+	// Models are the privacy models in which many nodes may learn it together;
+	// none for a policy that only learns in one process.
+	Models []dp.Model
+	// Shared makes the federated form, nil where there is none.
+	Shared func(mechanisms.Settings) (mechanisms.Shared, error)
+	// Learner makes the form for one process.
+	Learner func(mechanisms.Settings) (mechanisms.Policy, error)
+}
+
+// Catalogue is a list of entries with distinct names.
+type Catalogue []Entry
+
+// Default returns every policy of Posse.
+func Default() Catalogue {
+	deployed := []dp.Model{dp.Silo, dp.Local}
+	return Catalogue{
+		{
+			Name: "robust-elimination", Kind: "arms", Paper: "after Tao, Wu, Zhao and Wang 2022, DPRSE", Models: deployed,
+			Shared: shared(arms.NewElimination), Learner: learner(arms.NewRobustElimination),
+		},
+		{Name: "uniform", Kind: "arms", Paper: "-", Models: deployed, Shared: shared(arms.NewSharedUniform), Learner: learner(arms.NewUniform)},
+		{Name: "ucb1", Kind: "arms", Paper: "Auer, Cesa-Bianchi and Fischer 2002", Learner: learner(arms.NewUCB1)},
+		{Name: "thompson-beta", Kind: "arms", Paper: "Agrawal and Goyal 2012", Learner: learner(arms.NewThompsonBeta)},
+		{Name: "thompson-gaussian", Kind: "arms", Paper: "Agrawal and Goyal 2013", Learner: learner(arms.NewThompsonGaussian)},
+	}
+}
+
+func shared[P mechanisms.Shared](make func(mechanisms.Settings) (P, error)) func(mechanisms.Settings) (mechanisms.Shared, error) {
+	return func(s mechanisms.Settings) (mechanisms.Shared, error) {
+		p, err := make(s)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+}
+
+func learner[L mechanisms.Learner[mechanisms.None, mechanisms.Arm, mechanisms.Reward]](make func(arms.Problem) (L, error)) func(mechanisms.Settings) (mechanisms.Policy, error) {
+	return func(s mechanisms.Settings) (mechanisms.Policy, error) {
+		l, err := make(arms.Problem{Arms: len(s.Arms), Horizon: s.Horizon, Range: s.Range, Moment: s.Moment})
+		if err != nil {
+			return nil, err
+		}
+		return mechanisms.Erase[mechanisms.None, mechanisms.Arm, mechanisms.Reward](l), nil
+	}
+}
+
+// Find returns the entry of a name; the error names what exists.
+func (c Catalogue) Find(name string) (Entry, error) {
+	names := make([]string, 0, len(c))
+	for _, e := range c {
+		if e.Name == name {
+			return e, nil
+		}
+		names = append(names, e.Name)
+	}
+	return Entry{}, &posse.Error{
+		Code: posse.InvalidArgument, Reason: "FIELD_UNKNOWN_VALUE", Field: "policy.name", Value: name,
+		Allowed: strings.Join(names, ", "), Message: fmt.Sprintf("policy.name: %q is not a policy", name),
+		Hint: "choose one of the list",
+	}
+}
+
+// Shared returns the federated form of a named policy.
+func (c Catalogue) Shared(name string, s mechanisms.Settings) (mechanisms.Shared, error) {
+	e, err := c.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	if e.Shared == nil {
+		return nil, &posse.Error{
+			Code: posse.InvalidArgument, Reason: "COMBINATION_REFUSED", Field: "policy.name", Value: name,
+			Message: name + " learns in one process only", Hint: "choose robust-elimination",
+		}
+	}
+	return e.Shared(s)
+}

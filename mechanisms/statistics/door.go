@@ -1,0 +1,175 @@
+package statistics
+
+import (
+	"math/big"
+
+	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp"
+	"github.com/posse-dev/posse/dp/budget"
+	"github.com/posse-dev/posse/dp/noise"
+)
+
+// Noise has one door. Where it stands follows from the privacy model, and the
+// layout says so: at every record as it arrives ([Layout.Randomise], local), or
+// at the report ([Layout.Release], silo). Both take a [budget.Permit], so nothing
+// passes that was not charged. A caller always walks through both; the door that
+// is not this model's lets things through as they are.
+
+// PerRecord reports whether records are private before they are added up.
+func (l Layout) PerRecord() bool { return l.has(func(m Mechanism) bool { return m == DuchiPerRecord }) }
+
+// PerReport reports whether a report takes noise when it is released.
+func (l Layout) PerReport() bool {
+	return l.has(func(m Mechanism) bool { return m == LaplacePerReport || m == GaussianPerReport })
+}
+
+func (l Layout) has(is func(Mechanism) bool) bool {
+	for _, b := range l {
+		if is(b.Noise) {
+			return true
+		}
+	}
+	return false
+}
+
+// RecordSpend is what one record costs its unit: the sum over blocks of
+// L1·den/num (Laplace), ε (Duchi) and L2²·den/(2·num) (Gaussian, in ρ), each
+// rounded up. It is zero for a layout without noise.
+func (l Layout) RecordSpend() (dp.Spend, error) {
+	var total dp.Spend
+	for _, b := range l {
+		var s dp.Spend
+		var err error
+		switch b.Noise {
+		case LaplacePerReport:
+			s, err = dp.SpendOfEpsilon(fraction(b.L1, b.Den, b.Num, 1))
+		case DuchiPerRecord:
+			s, err = dp.SpendOfEpsilon(fraction(b.Num, 1, b.Den, 1))
+		case GaussianPerReport:
+			s, err = dp.SpendOfRho(fraction(b.L2Squared, b.Den, b.Num, 2))
+		default:
+			continue
+		}
+		if err != nil {
+			return total, err
+		}
+		if total, err = total.Add(s); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// fraction returns a·b/(c·d).
+func fraction(a, b, c, d uint64) *big.Rat {
+	u := func(x uint64) *big.Int { return new(big.Int).SetUint64(x) }
+	return new(big.Rat).SetFrac(new(big.Int).Mul(u(a), u(b)), new(big.Int).Mul(u(c), u(d)))
+}
+
+// Enforce checks on the integers themselves that one record keeps to what will be
+// charged for it: every cell within Record, and every noised block within L1. A
+// policy that breaks its own promise is stopped here, whatever it computed.
+func (l Layout) Enforce(record []Increment) error {
+	var l1 [maxBlocks]uint64
+	for _, inc := range record {
+		if inc.Block < 0 || inc.Block >= len(l) || inc.Cell < 0 || inc.Cell >= l[inc.Block].Cells() {
+			return ErrShape
+		}
+		size := inc.Value
+		if size < 0 {
+			size = -size
+		}
+		if size < 0 || size > l[inc.Block].Record {
+			return errSensitivity(l[inc.Block].Name)
+		}
+		if l1[inc.Block] += uint64(size); l[inc.Block].Noise != Public && l1[inc.Block] > l[inc.Block].L1 {
+			return errSensitivity(l[inc.Block].Name)
+		}
+	}
+	return nil
+}
+
+func errSensitivity(block string) error {
+	return &posse.Error{
+		Code: posse.Internal, Reason: "SENSITIVITY_EXCEEDED", Field: block, Value: "(withheld)", Allowed: "the block's declared bound",
+		Message: "a record moves the statistics further than was declared", Hint: "this is a fault of the policy: nothing was added",
+	}
+}
+
+// Randomise replaces, in place, the numbers of blocks that take noise record by
+// record: a number q in ±R becomes +R with probability ½ + q/(2·C·R), else −R,
+// C = (e^ε+1)/(e^ε−1), which is ε-DP for any two records (replace). The
+// probability is rounded towards ½ on a grid of 2^−128, so the ratio never exceeds
+// e^ε. A record that touches no such block still uses the permit. Layouts without
+// such blocks leave the record and the permit alone.
+//
+// Source: Duchi, Jordan and Wainwright 2018; private-learning 4.
+func (l Layout) Randomise(record []Increment, permit budget.Permit, src noise.Source) error {
+	if !l.PerRecord() {
+		return nil
+	}
+	cost, err := l.RecordSpend()
+	if err != nil {
+		return err
+	}
+	if err := permit.UseFor(cost); err != nil {
+		return err
+	}
+	for i, inc := range record {
+		if b := l[inc.Block]; b.Noise == DuchiPerRecord {
+			record[i].Value = duchi(inc.Value, b, src)
+		}
+	}
+	return nil
+}
+
+// Release returns what may leave the node: raw with every cell of a noised block
+// noised independently. raw is not changed. Layouts that take noise per record
+// return a copy, since each record was charged and randomised as it came.
+func (l Layout) Release(raw *Set, permit budget.Permit, src noise.Source) (*Set, error) {
+	if !l.Fits(raw) {
+		return nil, ErrShape
+	}
+	out := raw.Clone()
+	if !l.PerReport() {
+		if l.PerRecord() {
+			return out, nil
+		}
+		return nil, &posse.Error{
+			Code: posse.FailedPrecondition, Reason: "NO_NOISE", Field: "privacy.model",
+			Message: "these statistics have no noise and can't be released", Hint: "choose a privacy model",
+		}
+	}
+	cost, err := l.RecordSpend()
+	if err != nil {
+		return nil, err
+	}
+	if err := permit.UseFor(cost); err != nil {
+		return nil, err
+	}
+	for i, b := range l {
+		drawn := make([]int64, len(out.Blocks[i].Sum))
+		switch b.Noise {
+		case LaplacePerReport:
+			d, err := noise.NewDiscreteLaplace(b.Num, b.Den)
+			if err != nil {
+				return nil, err
+			}
+			d.Fill(drawn, src)
+		case GaussianPerReport:
+			d, err := noise.NewDiscreteGaussian(b.Num, b.Den)
+			if err != nil {
+				return nil, err
+			}
+			d.Fill(drawn, src)
+		default:
+			continue
+		}
+		for k, z := range drawn {
+			if out.Blocks[i].Sum[k], err = add(out.Blocks[i].Sum[k], z); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
