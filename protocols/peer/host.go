@@ -28,6 +28,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	connrate "github.com/libp2p/go-libp2p/x/rate"
 	manet "github.com/multiformats/go-multiaddr/net"
+	quicgo "github.com/quic-go/quic-go"
 	"golang.org/x/time/rate"
 
 	"github.com/posse-dev/posse"
@@ -63,6 +64,7 @@ type Host struct {
 	inner    host.Host
 	gater    *gater
 	strikes  *strikes
+	sockets  *quicreuse.ConnManager // nil when the library keeps its own
 	requests rate.Limit
 	now      func() time.Time
 
@@ -114,15 +116,14 @@ func NewHost(c Config) (*Host, error) {
 	}
 	h.gater = newGater(c.Book, c.Private, h.strikes)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	var quicOptions []quicreuse.Option
+	options := []libp2p.Option{}
 	if c.ListenUDP != nil {
-		quicOptions = append(quicOptions, quicreuse.OverrideListenUDP(c.ListenUDP), quicreuse.DisableReuseport())
+		options = append(options, h.links(c.ListenUDP, resources))
 	}
-	h.inner, err = libp2p.New(
+	h.inner, err = libp2p.New(append(options,
 		libp2p.Identity(c.Identity.key),
 		libp2p.NoListenAddrs, // listened on below, where an error is seen
 		libp2p.Transport(quic.NewTransport),
-		libp2p.QUICReuse(quicreuse.NewConnManager, quicOptions...),
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()), // or a port in use is shared in silence
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
@@ -135,7 +136,7 @@ func NewHost(c Config) (*Host, error) {
 		libp2p.Ping(false),
 		libp2p.DisableMetrics(),
 		libp2p.UserAgent("posse"),
-	)
+	)...)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start host: %w", err), resources.Close())
 	}
@@ -147,6 +148,17 @@ func NewHost(c Config) (*Host, error) {
 		}
 	}
 	return h, nil
+}
+
+// links makes QUIC use the given sockets. The library closes only what it made
+// itself, so the manager is kept for Close.
+func (h *Host) links(listen func(string, *net.UDPAddr) (net.PacketConn, error), resources network.ResourceManager) libp2p.Option {
+	return libp2p.QUICReuse(func(reset quicgo.StatelessResetKey, token quicgo.TokenGeneratorKey) (*quicreuse.ConnManager, error) {
+		m, err := quicreuse.NewConnManager(reset, token,
+			quicreuse.OverrideListenUDP(listen), quicreuse.VerifySourceAddress(resources.VerifySourceAddress))
+		h.sockets = m
+		return m, err
+	})
 }
 
 func (h *Host) listen(text string) error {
@@ -279,6 +291,9 @@ func (h *Host) Close() error {
 	h.cancel()
 	h.gater.close()
 	err := h.inner.Close()
+	if h.sockets != nil {
+		err = errors.Join(err, h.sockets.Close())
+	}
 	h.handlers.Wait()
 	return err
 }

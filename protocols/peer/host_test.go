@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,9 +27,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// go-log of libp2p's dependencies keeps one goroutine for the process.
-		goleak.IgnoreTopFunction("github.com/ipfs/go-log/writer.(*MirrorWriter).logRoutine"))
+	goleak.VerifyTestMain(m)
 }
 
 func TestRequestsAreAnsweredOverEachTransport(t *testing.T) {
@@ -286,6 +285,26 @@ func TestBookRefusesWhatItCannotDial(t *testing.T) {
 	assert.Empty(t, book.Peers(peer.Node|peer.Replica))
 	require.NoError(t, book.Set(peer.Entry{ID: id, Role: peer.Node, Addresses: []string{"/dns/example.org/tcp/80/p2p/" + id}}))
 	assert.Equal(t, []string{"/dns/example.org/tcp/80"}, book.Addresses(id))
+}
+
+func TestHostUsesTheSocketsItIsGiven(t *testing.T) {
+	var asked atomic.Int32
+	h, err := peer.NewHost(peer.Config{
+		Identity: identity(t), Book: peer.NewBook(), Listen: []string{overQUIC}, Private: true,
+		ListenUDP: func(network string, address *net.UDPAddr) (net.PacketConn, error) {
+			asked.Add(1)
+			return net.ListenUDP(network, address)
+		},
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, h.Close()) }()
+	assert.Positive(t, asked.Load())
+	client := host(t, peer.NewBook())
+	require.NoError(t, h.Book().Set(peer.Entry{ID: client.ID(), Role: peer.Node}))
+	require.NoError(t, client.Book().Set(peer.Entry{ID: h.ID(), Role: peer.Replica, Addresses: h.Addresses()}))
+	echo(h, wire.Round, peer.Node)
+	_, err = ask(client, h, wire.Round, "x")
+	assert.NoError(t, err)
 }
 
 func ExampleServe() {
