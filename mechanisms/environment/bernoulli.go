@@ -1,6 +1,10 @@
 package environment
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/posse-dev/posse/dp/noise"
+)
 
 // Bernoulli is a world of rewards 0 and 1. Use [NewBernoulli].
 type Bernoulli struct{ means []float64 }
@@ -27,7 +31,7 @@ func (b *Bernoulli) Moment(arm int, order float64) float64 {
 }
 
 // Reward draws one reward of an arm.
-func (b *Bernoulli) Reward(arm int, src Source) float64 {
+func (b *Bernoulli) Reward(arm int, src noise.Source) float64 {
 	if uniform(src) < b.means[arm] {
 		return 1
 	}
@@ -35,7 +39,7 @@ func (b *Bernoulli) Reward(arm int, src Source) float64 {
 }
 
 // Draw draws the rewards of all arms, independently.
-func (b *Bernoulli) Draw(into Instance, src Source) Instance {
+func (b *Bernoulli) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, b.Arms())
 	for a := range into {
 		into[a] = b.Reward(a, src)

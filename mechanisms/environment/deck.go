@@ -1,5 +1,7 @@
 package environment
 
+import "github.com/posse-dev/posse/dp/noise"
+
 // Deck is a [Table] dealt without replacement: each row comes once, in an order
 // that the source shuffles. Means and moments are those of the whole table. It
 // is for one goroutine. Use [NewDeck].
@@ -29,7 +31,7 @@ func (d *Deck) Reset() {
 func (d *Deck) Left() int { return d.left }
 
 // Draw deals a row. It panics on an empty deck: ask [Deck.Left] first.
-func (d *Deck) Draw(into Instance, src Source) Instance {
+func (d *Deck) Draw(into Instance, src noise.Source) Instance {
 	if d.left == 0 {
 		panic("environment: draw from an empty deck")
 	}
@@ -42,4 +44,4 @@ func (d *Deck) Draw(into Instance, src Source) Instance {
 }
 
 // Reward deals a row and returns the reward of one arm in it.
-func (d *Deck) Reward(arm int, src Source) float64 { return d.Draw(nil, src)[arm] }
+func (d *Deck) Reward(arm int, src noise.Source) float64 { return d.Draw(nil, src)[arm] }

@@ -2,8 +2,8 @@ package environment_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 
+	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms/environment"
 )
 
@@ -13,7 +13,7 @@ func ExampleChoosingASolver() {
 	fmt.Printf("%s takes %.1f s on average; choosing at random takes %.1f s\n", world.Names()[best],
 		-mean*world.CutoffSecs(), -environment.UniformMean(world)*world.CutoffSecs())
 
-	instance := world.Draw(nil, rand.NewPCG(1, 2)) // every policy that is compared meets this one
+	instance := world.Draw(nil, noise.NewSeeded(1)) // every policy that is compared meets this one
 	for arm := range instance {
 		fmt.Println(instance.Reward(arm) <= 0)
 	}

@@ -3,6 +3,8 @@ package environment
 import (
 	"math"
 	"slices"
+
+	"github.com/posse-dev/posse/dp/noise"
 )
 
 // Gaussian is a world of normal rewards. Use [NewGaussian].
@@ -37,12 +39,12 @@ func (g *Gaussian) Moment(arm int, order float64) float64 {
 }
 
 // Reward draws one reward of an arm.
-func (g *Gaussian) Reward(arm int, src Source) float64 {
+func (g *Gaussian) Reward(arm int, src noise.Source) float64 {
 	return g.means[arm] + g.deviations[arm]*normal(src)
 }
 
 // Draw draws the rewards of all arms, independently.
-func (g *Gaussian) Draw(into Instance, src Source) Instance {
+func (g *Gaussian) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, g.Arms())
 	for a := range into {
 		into[a] = g.Reward(a, src)

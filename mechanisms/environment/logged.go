@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp/noise"
 )
 
 // Record is one logged decision: the arm that was chosen, what it paid, and the
@@ -106,7 +107,7 @@ func (l *Logged) Moment(arm int, order float64) float64 {
 }
 
 // Reward draws the reward of one accepted record of an arm.
-func (l *Logged) Reward(arm int, src Source) float64 {
+func (l *Logged) Reward(arm int, src noise.Source) float64 {
 	a := &l.arms[arm]
 	u := uniform(src) * a.cumulative[len(a.cumulative)-1]
 	i := sort.SearchFloat64s(a.cumulative, u)
@@ -115,7 +116,7 @@ func (l *Logged) Reward(arm int, src Source) float64 {
 
 // Draw draws an accepted record for every arm, independently: each is what the
 // decision would have met had it chosen that arm.
-func (l *Logged) Draw(into Instance, src Source) Instance {
+func (l *Logged) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, l.Arms())
 	for a := range into {
 		into[a] = l.Reward(a, src)

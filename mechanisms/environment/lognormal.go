@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp/noise"
 )
 
 // Lognormal is a world of positive skewed rewards. Use [NewLognormal].
@@ -44,13 +45,13 @@ func (l *Lognormal) Moment(arm int, order float64) float64 {
 }
 
 // Reward draws one reward of an arm.
-func (l *Lognormal) Reward(arm int, src Source) float64 {
+func (l *Lognormal) Reward(arm int, src noise.Source) float64 {
 	s := l.sigmas[arm]
 	return math.Exp(math.Log(l.means[arm]) - s*s/2 + s*normal(src))
 }
 
 // Draw draws the rewards of all arms, independently.
-func (l *Lognormal) Draw(into Instance, src Source) Instance {
+func (l *Lognormal) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, l.Arms())
 	for a := range into {
 		into[a] = l.Reward(a, src)

@@ -3,6 +3,8 @@ package environment
 import (
 	"math"
 	"slices"
+
+	"github.com/posse-dev/posse/dp/noise"
 )
 
 // Pareto is a world of heavy-tailed positive rewards. Use [NewPareto].
@@ -46,12 +48,12 @@ func (p *Pareto) Moment(arm int, order float64) float64 {
 }
 
 // Reward draws one reward of an arm, by inversion.
-func (p *Pareto) Reward(arm int, src Source) float64 {
+func (p *Pareto) Reward(arm int, src noise.Source) float64 {
 	return p.scales[arm] * math.Pow(uniform(src), -1/p.shape)
 }
 
 // Draw draws the rewards of all arms, independently.
-func (p *Pareto) Draw(into Instance, src Source) Instance {
+func (p *Pareto) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, p.Arms())
 	for a := range into {
 		into[a] = p.Reward(a, src)

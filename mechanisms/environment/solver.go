@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp/noise"
 )
 
 // SolverArm is one solver's law of run times, in seconds, before the factor of
@@ -192,12 +193,12 @@ func (k cappedPower) belowLog(q float64) float64 {
 func cumulative(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
 // Reward draws one run of one solver on a fresh instance.
-func (s *Solver) Reward(arm int, src Source) float64 {
+func (s *Solver) Reward(arm int, src noise.Source) float64 {
 	return s.reward(arm, s.factor(src), src)
 }
 
 // Draw draws one instance: its factor, then a run of every solver on it.
-func (s *Solver) Draw(into Instance, src Source) Instance {
+func (s *Solver) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, s.Arms())
 	factor := s.factor(src)
 	for a := range into {
@@ -207,13 +208,13 @@ func (s *Solver) Draw(into Instance, src Source) Instance {
 }
 
 // factor draws how much longer than usual everything takes on an instance.
-func (s *Solver) factor(src Source) float64 {
+func (s *Solver) factor(src noise.Source) float64 {
 	return math.Exp(s.problem.FactorSigma * normal(src))
 }
 
 // reward draws a run: always two words, so that solvers don't shift each other's
 // numbers.
-func (s *Solver) reward(arm int, factor float64, src Source) float64 {
+func (s *Solver) reward(arm int, factor float64, src noise.Source) float64 {
 	a := s.problem.Arms[arm]
 	stuck := uniform(src) < a.StuckChance
 	var secs float64

@@ -3,6 +3,8 @@ package environment
 import (
 	"math"
 	"slices"
+
+	"github.com/posse-dev/posse/dp/noise"
 )
 
 // StudentT is a world of symmetric heavy-tailed rewards. Use [NewStudentT].
@@ -53,13 +55,13 @@ func (s *StudentT) Moment(arm int, order float64) float64 {
 //	T = √(ν(U^(−2/ν) − 1)) · cos(2πV)
 //
 // Source: Bailey 1994, Mathematics of Computation 62, the non-rejecting form.
-func (s *StudentT) Reward(arm int, src Source) float64 {
+func (s *StudentT) Reward(arm int, src noise.Source) float64 {
 	radius := math.Sqrt(s.degrees * math.Expm1(-2/s.degrees*math.Log(uniform(src))))
 	return s.means[arm] + radius*math.Cos(2*math.Pi*uniform(src))
 }
 
 // Draw draws the rewards of all arms, independently.
-func (s *StudentT) Draw(into Instance, src Source) Instance {
+func (s *StudentT) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, s.Arms())
 	for a := range into {
 		into[a] = s.Reward(a, src)

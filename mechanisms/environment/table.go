@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp/noise"
 )
 
 // Table is a world of recorded instances, each with the reward of every arm.
@@ -79,12 +80,12 @@ func (t *Table) Row(row int) Instance {
 }
 
 // Reward draws the reward of one arm in a row drawn with replacement.
-func (t *Table) Reward(arm int, src Source) float64 {
+func (t *Table) Reward(arm int, src noise.Source) float64 {
 	return t.rewards[below(t.Rows(), src)*t.arms+arm]
 }
 
 // Draw draws a row with replacement.
-func (t *Table) Draw(into Instance, src Source) Instance {
+func (t *Table) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, t.arms)
 	copy(into, t.Row(below(t.Rows(), src)))
 	return into

@@ -1,9 +1,9 @@
 package environment
 
 import (
-	"math/rand/v2"
 	"testing"
 
+	"github.com/posse-dev/posse/dp/noise"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -19,7 +19,7 @@ func TestTableHasTheMeansAndMomentsOfItsRows(t *testing.T) {
 
 func TestTableDrawsWholeRows(t *testing.T) {
 	table := must(NewTable([][]float64{{1, 10}, {2, 20}, {3, 30}}))
-	seen, src := map[float64]int{}, rand.NewPCG(1, 2)
+	seen, src := map[float64]int{}, noise.NewSeeded(1)
 	for range 300 {
 		i := table.Draw(nil, src)
 		assert.Equal(t, 10*i.Reward(0), i.Reward(1))
@@ -35,14 +35,14 @@ func TestDeckDealsEachRowOnceInAnOrderOfTheSeed(t *testing.T) {
 	}
 	deck := NewDeck(must(NewTable(rows)))
 	deal := func(seed uint64) (order []float64) {
-		src := rand.NewPCG(seed, 0)
+		src := noise.NewSeeded(seed)
 		for deck.Left() > 0 {
 			order = append(order, deck.Reward(0, src))
 		}
 		return order
 	}
 	first := deal(1)
-	assert.Panics(t, func() { deck.Draw(nil, rand.NewPCG(1, 0)) }, "an empty deck")
+	assert.Panics(t, func() { deck.Draw(nil, noise.NewSeeded(1)) }, "an empty deck")
 	deck.Reset()
 	again := deal(1)
 	deck.Reset()

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp/noise"
 )
 
 // MaxArms is the largest number of arms that a world takes, as in the
@@ -26,7 +27,7 @@ type World interface {
 
 	// Draw returns the rewards of all arms for one fresh instance. It reuses
 	// the memory of into where that has room for K rewards; nil allocates.
-	Draw(into Instance, src Source) Instance
+	Draw(into Instance, src noise.Source) Instance
 }
 
 // Instance is one problem instance: the potential reward of every arm, of which

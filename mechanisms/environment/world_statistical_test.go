@@ -2,9 +2,9 @@ package environment
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 
+	"github.com/posse-dev/posse/dp/noise"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -27,7 +27,7 @@ func TestDrawsHaveTheClaimedMeansAndMoments(t *testing.T) {
 	const n = 200_000
 	for name, w := range worlds() {
 		for a := range w.Arms() {
-			src, into := rand.NewPCG(uint64(a), 11), make(Instance, w.Arms())
+			src, into := noise.NewSeeded(uint64(a)), make(Instance, w.Arms())
 			draw := func() float64 { return w.Draw(into, src)[a] }
 			assert.Less(t, math.Abs(deviates(w.Mean(a), w.Moment(a, 2), n, draw)), float64(alarm), "mean of %s, arm %d", name, a)
 			half := func() float64 { return math.Sqrt(math.Abs(draw())) }
@@ -40,12 +40,12 @@ func TestSingleRewardsHaveTheLawOfInstances(t *testing.T) {
 	const n = 100_000
 	for name, w := range worlds() {
 		single, ok := w.(interface {
-			Reward(arm int, src Source) float64
+			Reward(arm int, src noise.Source) float64
 		})
 		if !assert.True(t, ok, name) {
 			continue
 		}
-		src, last := rand.NewPCG(5, 6), w.Arms()-1
+		src, last := noise.NewSeeded(5), w.Arms()-1
 		z := deviates(w.Mean(last), w.Moment(last, 2), n, func() float64 { return single.Reward(last, src) })
 		assert.Less(t, math.Abs(z), float64(alarm), name)
 	}
@@ -54,7 +54,7 @@ func TestSingleRewardsHaveTheLawOfInstances(t *testing.T) {
 // The planted twin: a claim that is off by a twentieth of a standard deviation
 // is seen, so that the comparisons above can fail.
 func TestAWrongClaimIsSeen(t *testing.T) {
-	w, src := must(NewGaussian([]float64{1}, []float64{1})), rand.NewPCG(7, 8)
+	w, src := must(NewGaussian([]float64{1}, []float64{1})), noise.NewSeeded(7)
 	z := deviates(1.05, 1+1.05*1.05, 200_000, func() float64 { return w.Reward(0, src) })
 	assert.Greater(t, math.Abs(z), float64(alarm))
 }
@@ -71,7 +71,7 @@ func TestSolverInstancesShareTheirFactor(t *testing.T) {
 		CutoffSecs: 1e12, FactorSigma: tau,
 	}))
 	logTime := func(x float64) float64 { return math.Log(-x * s.CutoffSecs()) }
-	src, into := rand.NewPCG(9, 10), make(Instance, 2)
+	src, into := noise.NewSeeded(9), make(Instance, 2)
 	var together, apart, before float64
 	for range n {
 		s.Draw(into, src)
@@ -86,7 +86,7 @@ func TestSolverInstancesShareTheirFactor(t *testing.T) {
 
 func TestBelowIsUniform(t *testing.T) {
 	const n, cells = 140_000, 7
-	src, counts := rand.NewPCG(3, 4), make([]float64, cells)
+	src, counts := noise.NewSeeded(3), make([]float64, cells)
 	for range n {
 		counts[below(cells, src)]++
 	}

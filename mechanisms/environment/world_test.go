@@ -3,10 +3,10 @@ package environment
 import (
 	"errors"
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp/noise"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -39,11 +39,11 @@ func worlds() map[string]World {
 func TestWorldsRepeatAnInstanceFromTheSameSeed(t *testing.T) {
 	for name, w := range worlds() {
 		t.Run(name, func(t *testing.T) {
-			first, again, other := w.Draw(nil, rand.NewPCG(1, 2)), w.Draw(nil, rand.NewPCG(1, 2)), 0
+			first, again, other := w.Draw(nil, noise.NewSeeded(1)), w.Draw(nil, noise.NewSeeded(1)), 0
 			require.Len(t, first, w.Arms())
 			assert.Equal(t, first, again)
 			for seed := range uint64(20) {
-				if got := w.Draw(nil, rand.NewPCG(seed, 3)); !assert.ObjectsAreEqual(first, got) {
+				if got := w.Draw(nil, noise.NewSeeded(seed)); !assert.ObjectsAreEqual(first, got) {
 					other++
 				}
 			}
@@ -55,7 +55,7 @@ func TestWorldsRepeatAnInstanceFromTheSameSeed(t *testing.T) {
 func TestDrawReusesTheMemoryItIsGiven(t *testing.T) {
 	for name, w := range worlds() {
 		t.Run(name, func(t *testing.T) {
-			into, src := make(Instance, w.Arms()), rand.NewPCG(1, 2)
+			into, src := make(Instance, w.Arms()), noise.NewSeeded(1)
 			got := w.Draw(into, src)
 			assert.Same(t, &into[0], &got[0])
 			assert.Equal(t, got[0], got.Reward(0))
