@@ -542,6 +542,7 @@ type NodeExperiment struct {
 	Granted           uint64                 `protobuf:"varint,7,opt,name=granted,proto3" json:"granted,omitempty"` // newest version that the node may fetch
 	Round             *NodeRound             `protobuf:"bytes,8,opt,name=round,proto3" json:"round,omitempty"`      // absent before the first
 	InitialDescriptor []byte                 `protobuf:"bytes,9,opt,name=initial_descriptor,json=initialDescriptor,proto3" json:"initial_descriptor,omitempty"`
+	Bought            []uint64               `protobuf:"varint,10,rep,packed,name=bought,proto3" json:"bought,omitempty"` // leaves of this node that were bought in the last 64 rounds
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -635,6 +636,13 @@ func (x *NodeExperiment) GetRound() *NodeRound {
 func (x *NodeExperiment) GetInitialDescriptor() []byte {
 	if x != nil {
 		return x.InitialDescriptor
+	}
+	return nil
+}
+
+func (x *NodeExperiment) GetBought() []uint64 {
+	if x != nil {
+		return x.Bought
 	}
 	return nil
 }
@@ -1418,7 +1426,7 @@ const file_possev1_round_proto_rawDesc = "" +
 	"\vWatchResult\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12:\n" +
-	"\vexperiments\x18\x03 \x03(\v2\x18.posse.v1.NodeExperimentR\vexperiments\"\x86\x02\n" +
+	"\vexperiments\x18\x03 \x03(\v2\x18.posse.v1.NodeExperimentR\vexperiments\"\x9e\x02\n" +
 	"\x0eNodeExperiment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\fR\x04file\x12\x16\n" +
@@ -1428,7 +1436,9 @@ const file_possev1_round_proto_rawDesc = "" +
 	"\x05ready\x18\x06 \x01(\x04R\x05ready\x12\x18\n" +
 	"\agranted\x18\a \x01(\x04R\agranted\x12)\n" +
 	"\x05round\x18\b \x01(\v2\x13.posse.v1.NodeRoundR\x05round\x12-\n" +
-	"\x12initial_descriptor\x18\t \x01(\fR\x11initialDescriptor\"\xd9\x01\n" +
+	"\x12initial_descriptor\x18\t \x01(\fR\x11initialDescriptor\x12\x16\n" +
+	"\x06bought\x18\n" +
+	" \x03(\x04R\x06bought\"\xd9\x01\n" +
 	"\tNodeRound\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12*\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x14.posse.v1.RoundPhaseR\x05phase\x12\x1e\n" +
