@@ -68,7 +68,7 @@ func ParseDecimal(text string) (Decimal, error) {
 // decimalText writes kept·10^exponent without an exponent where that stays short.
 func decimalText(kept string, exponent int) string {
 	switch {
-	case exponent >= 0 && len(kept)+exponent <= 16:
+	case exponent == 0 || exponent > 0 && len(kept)+exponent <= 16:
 		return kept + strings.Repeat("0", exponent)
 	case exponent < 0 && -exponent < len(kept):
 		return kept[:len(kept)+exponent] + "." + kept[len(kept)+exponent:]

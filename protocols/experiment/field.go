@@ -42,7 +42,7 @@ func Fields() []Field {
 		{Path: "policy", Type: "block", Required: true},
 		{Path: "policy.name", Type: "word", Range: strings.Join(policyNames(), " | "), Required: true, Meaning: "how arms are chosen"},
 		{Path: "policy.params", Type: "block"},
-		{Path: "policy.params.bonus", Type: "word", Range: "theory | tight | tuned", Default: "tuned, or tight where policy.guarantee is required", Meaning: "which confidence radius; tuned has no guarantee"},
+		{Path: "policy.params.bonus", Type: "word", Range: "tight | tuned", Default: "tuned, or tight where policy.guarantee is required", Meaning: "which confidence radius; tuned has no guarantee"},
 		{Path: "policy.params.kappa", Type: "number", Range: "(0, 10]", Default: "0.1, or 0.25 under local", Meaning: "factor on the tight radius, with bonus tuned only"},
 		{Path: "policy.guarantee", Type: "word", Range: "none | required", Default: "none", Meaning: "required refuses what has no proof"},
 

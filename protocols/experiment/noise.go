@@ -1,105 +1,111 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
 
+	posse "github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/statistics"
 )
 
-// Noise is what an experiment's promise makes of a record and of a report. The
-// statement of [Explain] is derived from this value, and so is what nodes add.
+// Noise is what an experiment's promise makes of a record and of a report, taken
+// from the layout that nodes noise their statistics by: the statement of [Explain]
+// and the noise can't say different things.
 type Noise struct {
-	Mechanism  statistics.Mechanism // LaplacePerReport under silo, DuchiPerRecord under local
 	Neighbours dp.Relation
-	RecordMax  uint64   // 2^f, the largest magnitude of a record in grid units
-	Record     uint64   // L1 sensitivity of one record, in grid units
-	Unit       *big.Int // L1 sensitivity of one unit: Record times maxContributions
-	PerRecord  dp.Spend // what one record is charged; a unit's worst case is maxContributions of it
-	Laplace    noise.DiscreteLaplace
-	Randomiser *big.Rat // ε of each record's randomiser under local, else nil
+	PerRecord  *big.Rat               // ε of one record: ε divided by maxContributions
+	Blocks     []statistics.BlockSpec // those that records touch, each with its noise
 }
 
 // Noise returns the experiment's noise.
 //
-// Under silo a report's sums take discrete Laplace noise of scale Δ/ε₁ grid units,
-// Δ the sensitivity of one record and ε₁ the spend of one: ⌊ε·10⁹/C⌋ nano-ε with C
-// = maxContributions, so that C records are charged no more than ε and the scale is
-// at least C·Δ/ε. Δ is 2^f where neighbours are zero-out or rewards have a range
-// (a record lies in [0, 2^f]); replacing a signed record of a moment bound costs
-// 2·2^f. Under local each record takes Duchi's randomiser at ε₁.
-// Source: README 3, private-learning 4, 5.3, 9.
+// Under silo a report's sums take discrete Laplace noise of scale C·Δ/ε grid units,
+// C = maxContributions and Δ the sensitivity of one record: 2^f where neighbours are
+// zero-out, 2·2^f where a record is replaced. Under local each record takes Duchi's
+// randomiser at ε/C. Source: README 3, private-learning 4, 5.3, 9.
 func (e *Experiment) Noise() Noise {
-	n, err := e.noise()
+	layout, err := e.layout()
 	if err != nil {
 		panic("experiment: an experiment was not made by Read: " + err.Error())
+	}
+	n := Noise{Neighbours: e.Neighbours(), PerRecord: e.Settings().Privacy.PerRecord()}
+	for _, b := range layout {
+		if b.Noise != statistics.Public {
+			n.Blocks = append(n.Blocks, b)
+		}
 	}
 	return n
 }
 
-func (e *Experiment) noise() (Noise, error) {
-	spend, err := e.Privacy.Params().RecordSpend(uint64(e.Privacy.MaxContributions))
-	if err != nil {
-		return Noise{}, err
+// layout asks the policy itself what its statistics and their noise are.
+func (e *Experiment) layout() (statistics.Layout, error) {
+	spec, known := policyNamed(e.Policy.Name)
+	if !known || spec.layout == nil {
+		return nil, errors.New("the policy has no form for deployed experiments")
 	}
-	n := Noise{Neighbours: e.Neighbours(), RecordMax: 1 << e.Privacy.FractionBits, PerRecord: spend}
-	n.Record = n.RecordMax
-	if n.Neighbours == dp.Replace && e.Reward.Moment != nil {
-		n.Record *= 2
-	}
-	n.Unit = new(big.Int).Mul(new(big.Int).SetUint64(n.Record), big.NewInt(e.Privacy.MaxContributions))
-	if e.Privacy.Model == dp.Local {
-		n.Mechanism = statistics.DuchiPerRecord
-		n.Randomiser = new(big.Rat).SetFrac(new(big.Int).SetUint64(spend.NanoEpsilon), new(big.Int).SetUint64(dp.NanoPerEpsilon))
-		return n, nil
-	}
-	n.Mechanism = statistics.LaplacePerReport
-	n.Laplace, err = noise.LaplaceFor(n.Record, spend)
-	return n, err
+	return spec.layout(e.Settings())
 }
 
 // fits reports whether a report's sums and their noise stay inside the integers:
-// maxRecords·2^f + 64σ < 2^62, σ = √2 times the Laplace scale.
+// maxRecords·2^f + 64σ < 2^62, σ at most √2 times the Laplace scale.
 // Source: experiment-file 6.
-func (e *Experiment) fits() bool {
-	n, err := e.noise()
+func (e *Experiment) fits() error {
+	layout, err := e.layout()
 	if err != nil {
-		return false
+		return err
 	}
-	most := new(big.Int).Mul(big.NewInt(e.Rounds.MaxRecords), new(big.Int).SetUint64(n.RecordMax))
-	if n.Mechanism == statistics.LaplacePerReport {
-		num, den := n.Laplace.Scale()
-		// 91 > 64·√2, and the quotient is rounded up
-		tail := new(big.Int).Mul(new(big.Int).SetUint64(num), big.NewInt(91))
-		tail.Div(tail, new(big.Int).SetUint64(den))
-		most.Add(most, tail.Add(tail, big.NewInt(1)))
+	for _, b := range layout {
+		most := new(big.Int).Mul(big.NewInt(e.Rounds.MaxRecords), big.NewInt(b.Record))
+		if b.Noise == statistics.LaplacePerReport {
+			if _, err := noise.NewDiscreteLaplace(b.Num, b.Den); err != nil {
+				return err
+			}
+			// 91 > 64·√2, and the quotient is rounded up
+			tail := new(big.Int).Mul(new(big.Int).SetUint64(b.Num), big.NewInt(91))
+			tail.Div(tail, new(big.Int).SetUint64(b.Den))
+			most.Add(most, tail.Add(tail, big.NewInt(1)))
+		}
+		if most.Cmp(new(big.Int).Lsh(big.NewInt(1), 62)) >= 0 {
+			return errOverflow
+		}
 	}
-	return most.Cmp(new(big.Int).Lsh(big.NewInt(1), 62)) < 0
+	return nil
 }
 
+var errOverflow = errors.New("the sums of a report would overflow")
+
 // overflow refuses settings whose sums could leave the integers.
-func (b *block) overflow(e *Experiment) {
+func (b *block) overflow(e *Experiment, root *node) {
 	if _, err := e.Privacy.Params().RecordSpend(uint64(e.Privacy.MaxContributions)); err != nil {
 		b.refuse("epsilon", e.Privacy.Epsilon.String(), fmt.Sprintf("at least %de-9", e.Privacy.MaxContributions),
 			"privacy.epsilon divided by privacy.maxContributions is less than the smallest spend, 1e-9", "raise epsilon, or lower maxContributions")
 		return
 	}
-	if e.fits() {
+	err := e.fits()
+	if err == nil {
 		return
 	}
 	smaller := *e
 	for bits := e.Privacy.FractionBits - 1; bits >= 4; bits-- {
 		smaller.Privacy.FractionBits = bits
-		if smaller.fits() {
+		if smaller.fits() == nil {
 			b.refuse("fractionBits", fmt.Sprint(e.Privacy.FractionBits), fmt.Sprintf("[4, %d]", bits),
 				fmt.Sprintf("privacy.fractionBits: the sums of a report would overflow; %d bits fit", bits),
 				"lower it, or rounds.maxRecords")
 			return
 		}
+	}
+	// no number of bits helps: the policy itself refuses, and says which field
+	var own *posse.Error
+	if errors.As(err, &own) && own.Code == posse.InvalidArgument && own.Field != "scale" {
+		line, column := root.place(own.Field)
+		b.r.report(own, line, column)
+		return
 	}
 	b.refuse("fractionBits", fmt.Sprint(e.Privacy.FractionBits), "", "privacy.fractionBits: the sums of a report would overflow with any number of bits",
 		"lower rounds.maxRecords or privacy.maxContributions, or raise privacy.epsilon")
@@ -121,16 +127,16 @@ func (e *Experiment) Settings() mechanisms.Settings {
 		s.Range = &mechanisms.Range{Low: e.Reward.Range.Low.Float64(), High: e.Reward.Range.High.Float64()}
 	}
 	if e.Reward.Moment != nil {
-		// the order is rounded to nearest; the bound is rounded up, so that it stays one
-		s.Moment = &mechanisms.Moment{Order: e.Reward.Moment.Order.Float64(), Bound: floatUp(e.Reward.Moment.Bound)}
+		// the order is rounded to nearest; the bound up, so that it stays one
+		s.Moment = &mechanisms.Moment{Order: e.Reward.Moment.Order.Float64(), Bound: floatUp(e.Reward.Moment.Bound.Rat())}
 	}
 	return s
 }
 
-// floatUp returns the least float64 that is not below d.
-func floatUp(d Decimal) float64 {
-	f := d.Float64()
-	if new(big.Rat).SetFloat64(f).Cmp(d.Rat()) < 0 {
+// floatUp returns the least float64 that is not below r.
+func floatUp(r *big.Rat) float64 {
+	f, _ := r.Float64()
+	if new(big.Rat).SetFloat64(f).Cmp(r) < 0 {
 		return math.Nextafter(f, math.Inf(1))
 	}
 	return f

@@ -103,7 +103,7 @@ func (r *reader) experiment(root *node) *Experiment {
 	e.Incentives = top.incentives(e)
 	top.end()
 	if privacy.node != nil && len(r.problems) == 0 {
-		privacy.overflow(e)
+		privacy.overflow(e, root)
 	}
 	privacy.end()
 	return e

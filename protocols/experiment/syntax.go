@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -56,6 +57,21 @@ type entry struct {
 	key          string
 	value        *node
 	line, column int
+}
+
+// place returns where the field of a path is written, or else the nearest block
+// around it.
+func (n *node) place(path string) (line, column int) {
+	line, column = n.line, n.column
+	for key := range strings.SplitSeq(path, ".") {
+		i := slices.IndexFunc(n.entries, func(e entry) bool { return e.key == key })
+		if i < 0 || n.entries[i].value == nil {
+			return line, column
+		}
+		n = n.entries[i].value
+		line, column = n.line, n.column
+	}
+	return line, column
 }
 
 // syntax turns bytes into values and collects what no field may contain.
