@@ -52,11 +52,8 @@ func NewLogged(arms int, records []Record) (*Logged, error) {
 		if err := (interval{low: 0, high: 1, openLow: true}).check(at+".propensity", r.Propensity); err != nil {
 			return nil, err
 		}
-		if math.IsNaN(r.Reward) || math.IsInf(r.Reward, 0) {
-			return nil, &posse.Error{
-				Code: posse.InvalidArgument, Reason: "REWARD_NOT_FINITE", Field: at + ".reward",
-				Message: "a reward is not a finite number", Allowed: "finite numbers",
-			}
+		if err := checkReward(at+".reward", r.Reward); err != nil {
+			return nil, err
 		}
 		a := &l.arms[r.Arm]
 		total := 1 / r.Propensity

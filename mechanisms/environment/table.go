@@ -18,7 +18,7 @@ type Table struct {
 }
 
 // NewTable returns a world of the given rows, each with the same number of
-// finite rewards, one an arm. The rows are copied. An error names the row,
+// rewards in [−MaxReward, MaxReward], one an arm. The rows are copied. An error names the row,
 // counted from 0, and never a reward.
 func NewTable(rows [][]float64) (*Table, error) {
 	if len(rows) == 0 {
@@ -34,11 +34,8 @@ func NewTable(rows [][]float64) (*Table, error) {
 				fmt.Sprintf("%d values, as in the first row", t.arms), "")
 		}
 		for a, x := range row {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, &posse.Error{
-					Code: posse.InvalidArgument, Reason: "REWARD_NOT_FINITE", Field: fmt.Sprintf("environment.rows[%d][%d]", i, a),
-					Message: "a reward is not a finite number", Allowed: "finite numbers",
-				}
+			if err := checkReward(fmt.Sprintf("environment.rows[%d][%d]", i, a), x); err != nil {
+				return nil, err
 			}
 		}
 		t.rewards = append(t.rewards, row...)

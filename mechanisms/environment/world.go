@@ -12,6 +12,10 @@ import (
 // experiment file (problem.arms, with a raised limit).
 const MaxArms = 16384
 
+// MaxReward is the largest magnitude of a location, a scale or a recorded reward:
+// sums and eighth powers of such numbers stay finite.
+const MaxReward = 1e30
+
 // World is a K-armed problem whose truth is known. Implementations are safe for
 // concurrent use by several goroutines with a source each, except [Deck].
 type World interface {
@@ -119,6 +123,21 @@ func (i interval) String() string {
 	return fmt.Sprintf("%s%g, %g%s", left, i.low, i.high, right)
 }
 
+// checkReward refuses a recorded reward that is not finite or too large, without
+// showing it.
+func checkReward(field string, x float64) error {
+	reason, message := "REWARD_NOT_FINITE", "a reward is not a finite number"
+	switch {
+	case locations.contains(x):
+		return nil
+	case !math.IsNaN(x) && !math.IsInf(x, 0):
+		reason, message = "REWARD_OUT_OF_RANGE", "a reward is too large to sum"
+	}
+	return &posse.Error{
+		Code: posse.InvalidArgument, Reason: reason, Field: field, Message: message, Allowed: locations.String(),
+	}
+}
+
 // check refuses a parameter outside its interval.
 func (i interval) check(field string, x float64) error {
 	if i.contains(x) {
@@ -141,11 +160,7 @@ func (i interval) checkAll(field string, xs []float64) error {
 	return nil
 }
 
-// largest is the largest magnitude of a location or a scale: squares and eighth
-// powers of it stay finite in float64.
-const largest = 1e30
-
 var (
-	locations = interval{low: -largest, high: largest}
-	scales    = interval{low: 1 / largest, high: largest}
+	locations = interval{low: -MaxReward, high: MaxReward}
+	scales    = interval{low: 1 / MaxReward, high: MaxReward}
 )

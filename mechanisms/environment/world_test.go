@@ -121,6 +121,7 @@ func TestConstructorsNameTheFieldAndItsRange(t *testing.T) {
 		{"rows of no arms", "environment.rows[0]", err1(NewTable([][]float64{{}}))},
 		{"short row", "environment.rows[1]", err1(NewTable([][]float64{{1, 2}, {1}}))},
 		{"row not a number", "environment.rows[0][1]", err1(NewTable([][]float64{{1, nan}}))},
+		{"row too large", "environment.rows[0][0]", err1(NewTable([][]float64{{-1e31}}))},
 		{"no arms logged", "environment.arms", err1(NewLogged(0, nil))},
 		{"arm never logged", "environment.arms[1]", err1(NewLogged(2, []Record{{Arm: 0, Propensity: 1}}))},
 		{"logged arm outside", "environment.records[0].arm", err1(NewLogged(1, []Record{{Arm: 1, Propensity: 1}}))},
