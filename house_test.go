@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"path"
@@ -75,6 +76,12 @@ var stateImports = []string{
 	"protocols/possev1", "protocols/checkpoint",
 }
 
+// hands are calls that only cmd makes: elsewhere the clock is a field of a config, and results and errors are returned.
+var hands = []string{
+	"time.Now", "time.Since", "os.Exit", "fmt.Print", "fmt.Printf", "fmt.Println",
+	"log.Fatal", "log.Fatalf", "log.Print", "log.Printf", "log.Println",
+}
+
 const longestFile = 600 // lines; past this a file holds two ideas
 
 func TestHouseStands(t *testing.T) {
@@ -96,6 +103,7 @@ func TestHouseSeesPlantedViolations(t *testing.T) {
 		{"room without a plan", "dp/misc/planted.go", "package misc\n", "not in the list called house"},
 		{"no package comment", "dp/misc/planted.go", "package misc\n", "no package comment"},
 		{"init", "dp/planted.go", "package dp\nfunc init() {}\n", "init()"},
+		{"clock of its own", "node/planted.go", "package node\nimport \"time\"\nvar start = time.Now()\n", "only cmd"},
 		{"two ideas", "dp/planted.go", "package dp\n" + strings.Repeat("\n", longestFile), "lines"},
 	}
 	root := t.TempDir()
@@ -173,11 +181,19 @@ func inspectHouse(t *testing.T, root string) []string {
 		}
 		commented[pkg] = commented[pkg] || path.Base(pkg) == "possev1connect" || // generated as a whole
 			file.Doc.Text() != "" && (file.Name.Name == "main" || path.Base(name) == "doc.go")
-		for _, decl := range file.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" && !generated {
-				report("%s has an init(): use an explicit table or a constructor", name)
+		ast.Inspect(file, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.FuncDecl:
+				if node.Recv == nil && node.Name.Name == "init" && !generated {
+					report("%s has an init(): use an explicit table or a constructor", name)
+				}
+			case *ast.CallExpr:
+				if call := types.ExprString(node.Fun); slices.Contains(hands, call) && !within(pkg, "cmd") {
+					report("%s calls %s, which only cmd does", name, call)
+				}
 			}
-		}
+			return true
+		})
 		for _, spec := range file.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			require.NoError(t, err)

@@ -61,7 +61,7 @@ func TestDocs(t *testing.T) {
 				}
 			}
 			if !built {
-				out, err := exec.Command("go", "build", "-o", filepath.Join(binaries, "posse"), "./cmd/posse").CombinedOutput()
+				out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(binaries, "posse"), "./cmd/posse").CombinedOutput()
 				require.NoError(t, err, "%s", out)
 				built = true
 			}
