@@ -1,0 +1,112 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/posse-dev/posse"
+)
+
+var (
+	// ErrNotLeader is behind the error of a call that only the leader can serve:
+	// nothing was done. [LeaderHint] reads the leader's id from it.
+	ErrNotLeader = errors.New("not the leader")
+	// ErrUnknownOutcome is behind the error of a command that may or may not be
+	// committed. Send the same command again, with the same ids.
+	ErrUnknownOutcome = errors.New("outcome is unknown")
+	// ErrClosed is behind the error of a call on a closed replica.
+	ErrClosed = errors.New("replica is closed")
+	// ErrDiskFull is behind DISK_FULL.
+	ErrDiskFull = errors.New("disk is full")
+)
+
+// CorruptError says which entry of the log cannot be trusted.
+type CorruptError struct {
+	Index uint64
+	Why   string
+}
+
+// Error returns where and what.
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("log is damaged at index %d: %s", e.Index, e.Why)
+}
+
+// notLeader holds who is, as far as this replica knows.
+type notLeader struct{ leader string }
+
+func (e *notLeader) Error() string   { return ErrNotLeader.Error() }
+func (e *notLeader) Is(t error) bool { return t == ErrNotLeader }
+
+// LeaderHint returns the leader's peer id that came with [ErrNotLeader], "" when
+// there is none or when err is another error.
+func LeaderHint(err error) string {
+	if e, ok := errors.AsType[*notLeader](err); ok {
+		return e.leader
+	}
+	return ""
+}
+
+func (c *Consensus) notLeader() error {
+	leader, known := c.Leader()
+	e := &posse.Error{
+		Code: posse.Unavailable, Reason: "NO_LEADER",
+		Message: "this replica is not the leader", Hint: "ask the leader", Value: leader, Cause: &notLeader{leader},
+	}
+	if !known {
+		e.Message, e.Hint = "the cluster has no leader", "retry in a second"
+	}
+	return e
+}
+
+func unknownOutcome(cause error) error {
+	return &posse.Error{
+		Code: posse.Unavailable, Reason: "NO_LEADER", Message: "the command may or may not be committed",
+		Hint: "send the same command again", Cause: errors.Join(ErrUnknownOutcome, cause),
+	}
+}
+
+// failure translates what raft said about a command.
+func (c *Consensus) failure(err error) error {
+	switch {
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return c.notLeader() // raft answers so before it writes the command anywhere
+	case errors.Is(err, raft.ErrEnqueueTimeout):
+		return &posse.Error{
+			Code: posse.ResourceExhausted, Reason: "LIMIT_EXCEEDED", Field: "raft.queue",
+			Message: "too many commands wait", Hint: "retry with back-off", Cause: err,
+		}
+	case errors.Is(err, ErrDiskFull):
+		return diskFull(errors.Join(ErrUnknownOutcome, err))
+	default: // leadership lost, shut down, restored from outside, a store that failed
+		return unknownOutcome(err)
+	}
+}
+
+// diskFull is DISK_FULL. The cause keeps what the disk said.
+func diskFull(cause error) error {
+	return &posse.Error{
+		Code: posse.ResourceExhausted, Reason: "DISK_FULL", Field: "data directory",
+		Message: "the disk of this replica is full", Hint: "free some space and restart the replica",
+		Cause: errors.Join(ErrDiskFull, cause),
+	}
+}
+
+func isDiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, ErrDiskFull)
+}
+
+// damaged is LOG_DAMAGED: loud, and with what to do.
+func damaged(id string, index uint64, why string, cause error) error {
+	if cause == nil {
+		cause = &CorruptError{Index: index, Why: why}
+	}
+	return &posse.Error{
+		Code: posse.FailedPrecondition, Reason: "LOG_DAMAGED", Field: "log", Value: why,
+		Message: fmt.Sprintf("log is damaged at index %d: this replica must not vote with it", index),
+		Hint:    "remove it and rejoin: posse coordinator remove " + id + "; posse coordinator run --join",
+		Cause:   cause,
+	}
+}
