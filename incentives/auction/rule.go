@@ -64,8 +64,8 @@ type Outcome struct {
 }
 
 // Check reports everything that is wrong with a rule and its offers, naming the
-// fields as the calculator's input does. A live round does not call it: there
-// [Settle] leaves single bad offers out.
+// fields as the calculator's input does, the first twenty of them. A live round does
+// not call it: there [Settle] leaves single bad offers out.
 func Check(rule Rule, offers []incentives.Offer) error {
 	problems := rule.problems(len(offers))
 	seen := map[string]bool{}
@@ -101,8 +101,11 @@ func Check(rule Rule, offers []incentives.Offer) error {
 			add(posse.OutOfRange(field+"information", describeKind(offer.Information), describeKind(prior), "counts and Gram matrices of one dimension only"), "")
 		}
 	}
-	return posse.Join(problems)
+	return posse.Join(problems[:min(len(problems), maxProblems)])
 }
+
+// maxProblems is how many problems of one input are listed.
+const maxProblems = 20
 
 // problems checks the rule itself.
 func (rule Rule) problems(offers int) []*posse.Error {
