@@ -18,12 +18,15 @@ type DiscreteGaussian struct {
 	step     DiscreteLaplace
 	t        uint64 // ⌊σ⌋ + 1: the scale of the proposal
 
-	// For the fast test: κ = t²/2σ² in 2^−60, rounded down, and c/t = σ²/t² as
-	// whole part and 2^−64, rounded down. quick is unset where they do not fit.
+	// For the fast test from σ = 1 on: κ = t²/2σ² in 2^−60, rounded down, and
+	// c/t = σ²/t² as whole part and 2^−64, rounded down. Below σ = 1, where t = 1:
+	// γ of the first magnitudes in 2^−48, rounded down.
 	quick      bool
 	kappa      uint64
 	centreInt  uint64
 	centreFrac uint64
+	small      [8]uint64
+	smalls     uint64 // how many of small are set
 }
 
 // Range of σ², in squared grid units, and of the fraction's denominator.
@@ -96,9 +99,18 @@ func GaussianFor(sensitivity2 *big.Int, s dp.Spend) (DiscreteGaussian, error) {
 	return NewDiscreteGaussianRat(sigma2)
 }
 
-// prepare computes the constants of the fast test, for σ in [1, 2^50].
+// prepare computes the constants of the fast test.
 func (g *DiscreteGaussian) prepare() {
 	if g.num.Cmp(g.den) < 0 {
+		for m := range g.small {
+			num, den := g.gamma(uint64(m))
+			num.Lsh(num, 48).Quo(num, den)
+			if num.BitLen() > 59 { // γ ≥ 2^11: never accepted in practice, let the exact test say so
+				break
+			}
+			g.small[m] = num.Uint64()
+			g.smalls++
+		}
 		return
 	}
 	t2 := new(big.Int).SetUint64(g.t)
@@ -157,9 +169,19 @@ const gammaSlack = 16
 
 // accept returns true with chance exp(−γ).
 func (g DiscreteGaussian) accept(s *stream, m uint64) bool {
-	if !g.quick || s.narrow != 0 || m/g.t >= 31 {
+	switch {
+	case s.narrow != 0:
+		return g.acceptExact(s, m)
+	case m < g.smalls:
+		return s.acceptNear(g.small[m], gammaSlack, func() (num, den *big.Int) { return g.gamma(m) })
+	case !g.quick || m/g.t >= 31:
 		return g.acceptExact(s, m)
 	}
+	return s.acceptNear(g.fastGamma(m), gammaSlack, func() (num, den *big.Int) { return g.gamma(m) })
+}
+
+// fastGamma returns γ for m < 31t in 2^−48, within gammaSlack.
+func (g DiscreteGaussian) fastGamma(m uint64) uint64 {
 	// u = |m/t − σ²/t²| < 32 as whole part and 2^−64, then in 2^−58
 	whole := m / g.t
 	frac, _ := bits.Div64(m%g.t, 0, g.t)
@@ -172,7 +194,7 @@ func (g DiscreteGaussian) accept(s *stream, m uint64) bool {
 	u := hi<<58 | lo>>6
 	square, _ := bits.Mul64(u, u)           // 2^−52, below 2^10
 	gamma, _ := bits.Mul64(square, g.kappa) // 2^−52·2^−60·2^64 = 2^−48
-	return s.acceptNear(gamma, gammaSlack, func() (num, den *big.Int) { return g.gamma(m) })
+	return gamma
 }
 
 func (g DiscreteGaussian) acceptExact(s *stream, m uint64) bool {

@@ -14,13 +14,19 @@ import "math/big"
 // then. The number of rejections is geometric with ratio e⁻¹ and is the whole part.
 func (s *stream) exponential() (whole, digit uint64) {
 	for {
-		s.tail = nil
-		f := s.next()
-		if s.falls(f, true)&1 == 0 {
-			return whole, f
+		digit, accepted := s.trial()
+		if accepted {
+			return whole, digit
 		}
 		whole++
 	}
+}
+
+// trial draws a uniform real and accepts it, as the fraction, with chance e⁻ˣ.
+func (s *stream) trial() (digit uint64, accepted bool) {
+	s.tail = nil
+	digit = s.next()
+	return digit, s.falls(digit, true)&1 == 0
 }
 
 // falls draws uniform reals, each to be compared with the one before it and the
