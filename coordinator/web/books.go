@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// shownEntries is how many entries the books' page lists.
-const shownEntries = 30
+// shownEntries is how many entries the books' and the log's pages list.
+const shownEntries = 15
 
 // booksDetail is what the books' page shows.
 type booksDetail struct {
@@ -179,7 +179,7 @@ func roundsPaid(e *Experiment, b *Books) *figure {
 		low, high = min(low, s), max(high, s)
 	}
 	mean := total / int64(len(sums))
-	f := &figure{Finding: fmt.Sprintf("A round cost %s credits on average,", credits(mean)), Note: fmt.Sprintf(" between %s and %s.", credits(low), credits(high))}
+	f := &figure{Finding: fmt.Sprintf("A round cost %s credits on average,", credits(mean)), Note: fmt.Sprintf("between %s and %s.", credits(low), credits(high))}
 	if len(sums) == 1 {
 		f.Finding, f.Note = fmt.Sprintf("The first round cost %s credits.", credits(mean)), ""
 	}

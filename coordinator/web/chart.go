@@ -256,5 +256,14 @@ type figure struct {
 	Below   bool // the twin stands below the chart and not beside its axis name
 }
 
+// After is the note as it follows the finding: a new sentence after a space, the
+// rest of the same one without.
+func (f figure) After() string {
+	if f.Note == "" || strings.ContainsAny(f.Note[:1], ";.,") {
+		return f.Note
+	}
+	return " " + f.Note
+}
+
 // legend is one mark with its name; Mark is a template's name.
 type legend struct{ Mark, Text string }

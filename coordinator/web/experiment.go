@@ -19,6 +19,7 @@ type experimentDetail struct {
 	Ranges   []link
 	Reward   *figure
 	InDemo   bool
+	One      string // "solver"
 	Noun     string // capital: "Solver"
 	Nouns    string // capital: "Solvers"
 	Compared *figure
@@ -70,7 +71,7 @@ func experimentPage(v View, q query) page {
 func (e *Experiment) detail(v View, q query) experimentDetail {
 	d := experimentDetail{
 		Name: e.Name, State: e.status(), Lead: e.compared(), Settings: e.Settings,
-		Noun: capital(e.noun(1)), Nouns: capital(e.noun(2)), InDemo: e.Demo != nil,
+		Noun: capital(e.noun(1)), One: e.noun(1), Nouns: capital(e.noun(2)), InDemo: e.Demo != nil,
 	}
 	var meta []string
 	if e.Revision > 0 {
@@ -199,7 +200,6 @@ func (e *Experiment) rewardFigure(versions []Version) *figure {
 	case d != nil:
 		flat("at random", d.Uniform)
 		flat("always the best", d.Best)
-		f.Legend = append(f.Legend, legend{"dots", "choosing at random, always the best"})
 		if alone := e.aloneLine(chart); len(alone.points) > 1 {
 			for _, p := range alone.points {
 				low, high = extent(low, high, p.y)
@@ -207,6 +207,7 @@ func (e *Experiment) rewardFigure(versions []Version) *figure {
 			lines = append(lines, alone)
 			f.Legend = append(f.Legend, legend{"dash-2", "each alone"})
 		}
+		f.Legend = append(f.Legend, legend{"dots", "choosing at random, always the best"})
 	case e.Uniform != nil:
 		flat("at random", *e.Uniform)
 		f.Legend = append(f.Legend, legend{"dots", "choosing at random, as the first versions showed"})

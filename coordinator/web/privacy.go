@@ -209,6 +209,9 @@ func (e *Experiment) usersFigure() *figure {
 
 // usersChart draws three areas that add to all users.
 func usersChart(users []DemoUsers, some string, ended float64) template.HTML {
+	if users[0].Decisions > 0 {
+		users = append([]DemoUsers{{Nothing: 1}}, users...)
+	}
 	last := users[len(users)-1]
 	return draw(1152, func(w width) *canvas {
 		c := &canvas{width: w.px, height: 282}
@@ -342,7 +345,7 @@ func (p Privacy) leftFigure(now time.Time) *figure {
 	}
 	if fc := p.forecast(); fc != nil {
 		f.Finding += ", enough until about " + day(fc.Middle, now)
-		f.Note = fmt.Sprintf(" (%s to %s)", day(fc.Early, now), day(fc.Late, now))
+		f.Note = fmt.Sprintf("(%s to %s)", day(fc.Early, now), day(fc.Late, now))
 		limit := math.Max(end, math.Min(hours(fc.Late), 2*math.Max(hours(fc.Middle), end)))
 		end = limit
 		from := point{hours(last.Time), last.Share}

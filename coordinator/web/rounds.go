@@ -249,7 +249,7 @@ func strip(names []string, rounds []Round, tally func(string) string) template.H
 			}
 		}
 		every := 1
-		for _, n := range []int{1, 2, 5, 10, 15, 20, 50} {
+		for _, n := range []int{1, 5, 10, 15, 20, 50} {
 			every = n
 			if float64(every)*step >= 44 {
 				break

@@ -51,10 +51,10 @@ func (s sentence) text() string {
 func (e *Experiment) noun(n int) string {
 	one, many := "arm", "arms"
 	if e.Arm.One != "" {
-		one = plain(e.Arm.One)
+		one = cutTo(e.Arm.One, 20)
 	}
 	if e.Arm.Many != "" {
-		many = plain(e.Arm.Many)
+		many = cutTo(e.Arm.Many, 20)
 	}
 	if n == 1 {
 		return one
