@@ -183,13 +183,7 @@ func (l *UserLimit) consider(experiment string, user User, s dp.Spend) (charge, 
 
 // record makes a decided charge true.
 func (l *UserLimit) record(c charge, user User) {
-	i, known := l.index[user]
-	if !known {
-		i = uint32(len(l.users))
-		l.index[user] = i
-		l.users = append(l.users, user)
-		l.total = append(l.total, dp.Spend{})
-	}
+	i := l.place(user)
 	before, seen := c.share.spent[i]
 	beforeTotal := l.total[i]
 	c.share.spent[i], l.total[i] = c.own, c.total
@@ -312,6 +306,68 @@ func (l *UserLimit) Users(experiment string) iter.Seq2[User, dp.Spend] {
 			}
 		}
 	}
+}
+
+// Totals returns each user with what she has spent across all experiments, in the
+// units of that limit: the other half of a snapshot. Locked as [UserLimit.Users].
+func (l *UserLimit) Totals() iter.Seq2[User, dp.Spend] {
+	return func(yield func(User, dp.Spend) bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for i, user := range l.users {
+			if !yield(user, l.total[i]) {
+				return
+			}
+		}
+	}
+}
+
+// RestoreOwn sets what user has spent in experiment, as [UserLimit.Users] gave it,
+// unless it is more already. It leaves her total alone: restore that too. (Charges
+// can't be had back from sums: under a limit in ρ two charges of ε = 1 are a total
+// of ρ = 1, and one of ε = 2 is ρ = 2.)
+func (l *UserLimit) RestoreOwn(experiment string, user User, own dp.Spend) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, err := l.costs(experiment, own)
+	if err != nil {
+		return err
+	}
+	c.total = dp.Spend{}
+	if i, known := l.index[user]; known {
+		c.own, c.total = c.own.Max(c.share.spent[i]), l.total[i]
+	}
+	l.record(c, user)
+	return nil
+}
+
+// RestoreTotal sets what user has spent across all experiments, as
+// [UserLimit.Totals] gave it, unless it is more already.
+func (l *UserLimit) RestoreTotal(user User, total dp.Spend) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := l.all.cost(total); err != nil {
+		return err
+	}
+	i := l.place(user)
+	l.total[i] = l.total[i].Max(total)
+	l.worst = l.worst.Max(total)
+	for _, e := range l.order { // rare: let the next question count again
+		e.asked = false
+	}
+	return nil
+}
+
+// place returns the index of a user, a new one if need be.
+func (l *UserLimit) place(user User) uint32 {
+	i, known := l.index[user]
+	if !known {
+		i = uint32(len(l.users))
+		l.index[user] = i
+		l.users = append(l.users, user)
+		l.total = append(l.total, dp.Spend{})
+	}
+	return i
 }
 
 func unknownExperiment(name string) error {
