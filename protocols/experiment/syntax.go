@@ -18,12 +18,14 @@ import (
 	posse "github.com/posse-dev/posse"
 )
 
-// Limits of a file. The last one is there because the parser's work grows with
-// the square of the number of keys in one map.
+// Limits of a file. Those after the first two keep the parser's work small, which
+// grows with the square of the keys of one map and of what it refuses in the end.
 const (
 	sizeMaxBytes = 1 << 20
 	depthMax     = 32
-	fieldsMax    = 1000
+	keysMax      = 1000
+	featuresMax  = 100
+	tokensMax    = 100_000 // 16,384 arms are 50,000
 )
 
 // valueKind is what a value looks like, before any field gives it a meaning.
@@ -138,13 +140,15 @@ func parseTokens(tokens token.Tokens) (file *ast.File, problem *posse.Error) {
 	return nil, problem
 }
 
-// tokenLimits bounds what the recursive parser is given: depth by brackets and by
-// columns of block keys, which is never more than the true depth, and the number
-// of keys.
+// tokenLimits bounds what the parser is given, which recurses into depth and into
+// siblings: depth by brackets and by columns of block keys, which is never more than
+// the true depth, the number of keys and of tokens, and everything that no experiment
+// file may hold anyway where there is much of it.
 func tokenLimits(tokens token.Tokens) *posse.Error {
-	flow, keys := 0, 0
+	flow, keys, features, documents := 0, 0, 0, 0
 	var columns []int
-	for _, t := range tokens {
+	for i, t := range tokens {
+		line, column := t.Position.Line, t.Position.Column
 		switch t.Type {
 		case token.MappingStartType, token.SequenceStartType:
 			flow++
@@ -152,22 +156,33 @@ func tokenLimits(tokens token.Tokens) *posse.Error {
 			flow--
 		case token.MappingValueType:
 			keys++
+		case token.MappingKeyType:
+			return at(featureError("keys that are not plain words"), line, column)
+		case token.AnchorType, token.AliasType, token.TagType, token.MergeKeyType, token.DirectiveType:
+			features++
+		case token.DocumentHeaderType:
+			documents++
 		}
-		entry := t.Type == token.SequenceEntryType || t.Type == token.MappingKeyType ||
-			t.Next != nil && t.Next.Type == token.MappingValueType
+		entry := t.Type == token.SequenceEntryType || t.Next != nil && t.Next.Type == token.MappingValueType
 		if entry && flow == 0 {
-			for len(columns) > 0 && columns[len(columns)-1] > t.Position.Column {
+			for len(columns) > 0 && columns[len(columns)-1] > column {
 				columns = columns[:len(columns)-1]
 			}
-			if len(columns) == 0 || columns[len(columns)-1] < t.Position.Column {
-				columns = append(columns, t.Position.Column)
+			if len(columns) == 0 || columns[len(columns)-1] < column {
+				columns = append(columns, column)
 			}
 		}
-		if flow+len(columns) > depthMax {
-			return at(tooDeep(), t.Position.Line, t.Position.Column)
-		}
-		if keys > fieldsMax {
-			return at(tooLarge("an experiment file has at most 1,000 keys", "more", "at most 1000 keys"), t.Position.Line, t.Position.Column)
+		switch {
+		case documents > 1:
+			return at(featureError("second documents"), line, column)
+		case features > featuresMax:
+			return at(featureError("anchors, aliases, tags and merge keys"), line, column)
+		case flow+len(columns) > depthMax:
+			return at(tooDeep(), line, column)
+		case keys > keysMax:
+			return at(tooLarge("an experiment file has at most 1,000 keys", "more", "at most 1000 keys"), line, column)
+		case i >= tokensMax:
+			return at(tooLarge("an experiment file has at most 100,000 words and marks", "more", "at most 100000 words and marks"), line, column)
 		}
 	}
 	return nil
@@ -313,10 +328,14 @@ func numberLike(n ast.Node, text string) bool {
 }
 
 func (s *syntax) feature(what string, n ast.Node) {
-	s.report(&posse.Error{
+	s.report(featureError(what), position(n))
+}
+
+func featureError(what string) *posse.Error {
+	return &posse.Error{
 		Code: posse.InvalidArgument, Reason: "YAML_FEATURE",
 		Message: what + " are not allowed in an experiment file", Hint: "write the value out",
-	}, position(n))
+	}
 }
 
 func (s *syntax) report(p *posse.Error, at *token.Position) {
