@@ -29,6 +29,12 @@ type block struct {
 	asked        map[string]bool
 }
 
+// field returns the row of a path; an item of a list has that of its list.
+func (r *reader) field(path string) Field {
+	path, _, _ = strings.Cut(path, "[")
+	return r.fields[path]
+}
+
 func (r *reader) block(path string, n *node, line, column int) *block {
 	return &block{r: r, path: path, node: n, line: line, column: column, asked: map[string]bool{}}
 }
@@ -58,7 +64,7 @@ func (b *block) has(key string) bool { return b.entry(key) != nil }
 func (b *block) value(key string, want valueKind) *node {
 	e := b.entry(key)
 	if e == nil {
-		if b.r.fields[join(b.path, key)].Required {
+		if b.r.field(join(b.path, key)).Required {
 			b.missing(key, "")
 		}
 		return nil
@@ -85,7 +91,7 @@ func (b *block) wrongType(key, want string, got *node) {
 	}
 	b.r.report(&posse.Error{
 		Code: posse.InvalidArgument, Reason: "FIELD_TYPE", Field: field,
-		Allowed: b.r.fields[field].Range, Message: message, Hint: hint,
+		Allowed: b.r.field(field).Range, Message: message, Hint: hint,
 	}, got.line, got.column)
 }
 
@@ -98,7 +104,7 @@ func (b *block) missing(key, why string) {
 	}
 	b.r.report(&posse.Error{
 		Code: posse.InvalidArgument, Reason: "FIELD_MISSING", Field: field,
-		Allowed: b.r.fields[field].Range, Message: message,
+		Allowed: b.r.field(field).Range, Message: message, Hint: b.r.field(field).advice(),
 	}, b.line, b.column)
 }
 
@@ -148,7 +154,7 @@ func (b *block) refuse(key, value, allowed, message, hint string) {
 
 func (b *block) outOfRange(key string, n *node, message string) {
 	field := join(b.path, key)
-	p := posse.OutOfRange(field, shown(n.text), b.r.fields[field].Range, "")
+	p := posse.OutOfRange(field, shown(n.text), b.r.field(field).Range, b.r.field(field).advice())
 	if message != "" {
 		p.Message = message
 	}
@@ -160,7 +166,7 @@ func (b *block) child(key string) *block {
 	path := join(b.path, key)
 	e := b.entry(key)
 	if e == nil {
-		if b.r.fields[path].Required {
+		if b.r.field(path).Required {
 			b.missing(key, "")
 		}
 		return b.r.block(path, nil, b.line, b.column)
@@ -175,7 +181,7 @@ func (b *block) decimal(key string) (Decimal, bool) {
 	if n == nil {
 		return Decimal{}, false
 	}
-	return b.number(key, n, parseInterval(b.r.fields[join(b.path, key)].Range))
+	return b.number(key, n, parseInterval(b.r.field(join(b.path, key)).Range))
 }
 
 func (b *block) number(key string, n *node, allowed interval) (Decimal, bool) {
@@ -184,7 +190,7 @@ func (b *block) number(key string, n *node, allowed interval) (Decimal, bool) {
 		field := join(b.path, key)
 		b.r.report(&posse.Error{
 			Code: posse.InvalidArgument, Reason: "FIELD_TYPE", Field: field, Value: shown(n.text),
-			Allowed: b.r.fields[field].Range,
+			Allowed: b.r.field(field).Range,
 			Message: field + " must be a finite decimal number", Hint: "write it as 100000, 0.1 or 1e5",
 		}, n.line, n.column)
 		return Decimal{}, false
@@ -230,6 +236,10 @@ func (b *block) credits(key string) (incentives.Credits, bool) {
 
 // duration returns a Go duration inside the field's range.
 func (b *block) duration(key string) (time.Duration, bool) {
+	if e := b.entry(key); e != nil && e.value != nil && e.value.kind != stringValue {
+		b.wrongType(key, "a duration such as 5s or 168h", e.value)
+		return 0, false
+	}
 	n := b.value(key, stringValue)
 	if n == nil {
 		return 0, false
@@ -238,12 +248,12 @@ func (b *block) duration(key string) (time.Duration, bool) {
 	d, err := time.ParseDuration(n.text)
 	if err != nil {
 		b.r.report(&posse.Error{
-			Code: posse.InvalidArgument, Reason: "FIELD_TYPE", Field: field, Value: shown(n.text), Allowed: b.r.fields[field].Range,
+			Code: posse.InvalidArgument, Reason: "FIELD_TYPE", Field: field, Value: shown(n.text), Allowed: b.r.field(field).Range,
 			Message: field + " must be a duration", Hint: "write it as 5s, 1h30m or 168h; there is no unit for days",
 		}, n.line, n.column)
 		return 0, false
 	}
-	if !parseInterval(b.r.fields[field].Range).contains(new(big.Rat).SetInt64(int64(d))) {
+	if !parseInterval(b.r.field(field).Range).contains(new(big.Rat).SetInt64(int64(d))) {
 		b.outOfRange(key, n, "")
 		return 0, false
 	}
@@ -265,7 +275,7 @@ func (b *block) word(key string) string {
 	if n == nil {
 		return ""
 	}
-	words := b.r.fields[join(b.path, key)].words()
+	words := b.r.field(join(b.path, key)).words()
 	if slices.Contains(words, n.text) {
 		return n.text
 	}
@@ -314,7 +324,7 @@ func (b *block) text(key string, most int) string {
 	}
 	if got := utf8.RuneCountInString(n.text); got > most {
 		field := join(b.path, key)
-		b.r.report(posse.OutOfRange(field, fmt.Sprintf("%d characters", got), b.r.fields[field].Range, ""), n.line, n.column)
+		b.r.report(posse.OutOfRange(field, fmt.Sprintf("%d characters", got), b.r.field(field).Range, "shorten it"), n.line, n.column)
 		return ""
 	}
 	return n.text

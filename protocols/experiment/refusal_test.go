@@ -135,7 +135,7 @@ func TestEachBadValueIsRefusedWithItsFieldLineAndReason(t *testing.T) {
 		{15, "    bound: 1e999999999999", "reward.moment.bound", outOfRange, 15, "exponent"},
 		{16, "  deadline: 0s", "reward.deadline", outOfRange, 16, "out of range"},
 		{16, "  deadline: 7d", "reward.deadline", wrongType, 16, "must be a duration"},
-		{16, "  deadline: 5", "reward.deadline", wrongType, 16, "must be a string, got a number"},
+		{16, "  deadline: 5", "reward.deadline", wrongType, 16, "must be a duration such as 5s or 168h, got a number"},
 		{16, "  baseline: 1", "reward.baseline", "UNKNOWN_FIELD", 16, "is not a field"},
 		{16, "  combineBeforeTruncation: true", "reward.combineBeforeTruncation", "UNKNOWN_FIELD", 16, "is not a field"},
 		{18, "  name: robust-eliminaton", "policy.name", unknownValue, 18, "is not one of robust-elimination"},

@@ -119,7 +119,7 @@ func Explain(e *Experiment) Statement {
 	s := Statement{
 		Schema: "posse/privacy-statement/v1", Experiment: e.Name,
 		Guarantee: Guarantee{
-			Definition: "pure-dp", Epsilon: e.Privacy.Epsilon, Accountant: "basic composition of pure epsilon",
+			Definition: "pure-dp", Epsilon: e.Privacy.Epsilon, Accountant: "parallel composition, since every record enters one release",
 			PerRelease: releases(e, n), OverHorizon: OverHorizon{Epsilon: e.Privacy.Epsilon},
 			Adaptive: true, Filter: "pure",
 		},
@@ -148,8 +148,9 @@ func Explain(e *Experiment) Statement {
 	}
 	if e.Privacy.Unit == dp.User {
 		contributions := e.Privacy.MaxContributions
+		s.Guarantee.Accountant = "basic composition over a user's records"
 		s.Unit.MaxContributions = &contributions
-		s.Unit.Excess = "not learnt from; decided before the reward is known"
+		s.Unit.Excess = "not learnt from, which is decided before the reward is known"
 		s.Unit.PseudonymScope = "one node; the same person at two nodes is two units"
 	} else {
 		s.Warnings = append(s.Warnings, Warning{"privacy.unit", "a user's loss grows with the number of her records: k records cost up to k times epsilon"})

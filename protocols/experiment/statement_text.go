@@ -21,7 +21,12 @@ func (s Statement) Text() string {
 	} else {
 		say("All releases of a node together cost one unit epsilon %s at most.", s.Guarantee.OverHorizon.Epsilon)
 	}
-	say("Losses add up by %s, and a %s filter refuses what would exceed them, even when later settings depend on earlier results.", s.Guarantee.Accountant, s.Guarantee.Filter)
+	say("Losses are counted by %s.", s.Guarantee.Accountant)
+	adaptive := "provided that later settings do not depend on earlier results"
+	if s.Guarantee.Adaptive {
+		adaptive = "even when later settings depend on earlier results"
+	}
+	say("A %s filter refuses what would exceed the guarantee, %s.", s.Guarantee.Filter, adaptive)
 	if s.Unit.MaxContributions != nil {
 		say("Protected is a user with all her records, of which %d at most are learnt from; the rest is %s.", *s.Unit.MaxContributions, s.Unit.Excess)
 		say("A pseudonym counts at %s.", s.Unit.PseudonymScope)

@@ -20,7 +20,7 @@ func Template(kind string) ([]byte, error) {
 	}
 	var out strings.Builder
 	out.WriteString("# An experiment file. Lines that begin with '# ' before a field are its default or an\n" +
-		"# alternative: take the mark away to change it. Check the file with `posse experiment validate`.\n")
+		"# alternative; take the mark away to change it. Check the file with `posse experiment validate`.\n")
 	shownValues := templateValues()
 	for _, f := range Fields() {
 		depth := strings.Count(f.Path, ".")
