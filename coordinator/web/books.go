@@ -112,7 +112,7 @@ func (d *booksDetail) fill(v View, q query, b *Books) {
 		if entry.Round > 0 {
 			row.Round = count(entry.Round)
 		}
-		if entry.LogIndex != nil {
+		if entry.LogIndex != nil && v.Log != nil {
 			row.Log, d.Logged = "#"+count(*entry.LogIndex), true
 		}
 		d.Entries = append(d.Entries, row)

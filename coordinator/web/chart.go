@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -191,21 +193,35 @@ func tickStep(span float64, most int) (step float64, decimals int) {
 
 // within are the ticks inside [from, to]; around widens the interval to ticks.
 func within(from, to float64, most int) ticks {
-	step, decimals := tickStep(to-from, most)
-	t := ticks{decimals: decimals}
-	for i := math.Ceil(from/step - 1e-9); i*step <= to+step*1e-9; i++ {
-		t.values = append(t.values, i*step)
+	if !finite(from) || !finite(to) {
+		from, to = 0, 1
 	}
-	return t
+	step, decimals := tickStep(to-from, most)
+	return every(step, decimals, math.Ceil(from/step-1e-9), math.Floor(to/step+1e-9))
 }
 
 func around(from, to float64, most int) ticks {
+	if !finite(from) || !finite(to) {
+		from, to = 0, 1 // nothing measured: an empty plot
+	}
 	if to <= from {
 		margin := math.Max(math.Abs(to)*0.1, 0.001)
 		from, to = from-margin, to+margin
 	}
-	step, _ := tickStep(to-from, most)
-	return within(math.Floor(from/step+1e-9)*step, math.Ceil(to/step-1e-9)*step, most+1)
+	step, decimals := tickStep(to-from, most)
+	return every(step, decimals, math.Floor(from/step+1e-9), math.Ceil(to/step-1e-9))
+}
+
+// finite reports whether x can be drawn.
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// every lists the multiples of step from the first to the last one.
+func every(step float64, decimals int, first, last float64) ticks {
+	t := ticks{decimals: decimals}
+	for i := first; i <= last; i++ {
+		t.values = append(t.values, i*step)
+	}
+	return t
 }
 
 // label is a line's name at its end.
@@ -218,22 +234,15 @@ type label struct {
 // staying as near to their lines as the plot allows.
 func apart(labels []label, top, bottom float64) []label {
 	const gap = 17
-	for i := 1; i < len(labels); i++ {
-		for j := i; j > 0 && labels[j].y < labels[j-1].y; j-- {
-			labels[j], labels[j-1] = labels[j-1], labels[j]
-		}
-	}
+	slices.SortStableFunc(labels, func(a, b label) int { return cmp.Compare(a.y, b.y) })
 	for i := range labels {
+		labels[i].y = math.Max(labels[i].y, top)
 		if i > 0 {
 			labels[i].y = math.Max(labels[i].y, labels[i-1].y+gap)
 		}
 	}
-	for i := len(labels) - 1; i >= 0; i-- {
-		limit := bottom
-		if i < len(labels)-1 {
-			limit = labels[i+1].y - gap
-		}
-		labels[i].y = math.Max(top, math.Min(labels[i].y, limit))
+	for i := range labels {
+		labels[i].y = math.Min(labels[i].y, bottom-gap*float64(len(labels)-1-i))
 	}
 	return labels
 }

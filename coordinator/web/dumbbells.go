@@ -8,9 +8,10 @@ import (
 // maxRows is how many rows a chart of nodes or arms has room for.
 const maxRows = 40
 
-// gain is one organisation's two shares of the gap.
+// gainRow is one organisation's two shares of the gap.
 type gainRow struct {
 	name            string
+	decisions       int64
 	alone, together float64
 }
 
@@ -21,7 +22,7 @@ func gains(d *Demo) []gainRow {
 		alone, ok := nodeGap(d, node, node.Alone)
 		together, both := nodeGap(d, node, &node.Together)
 		if ok && both {
-			rows = append(rows, gainRow{node.Node, alone, together})
+			rows = append(rows, gainRow{node.Node, node.Decisions, alone, together})
 		}
 	}
 	return rows
@@ -82,9 +83,9 @@ func dumbbells(rows []gainRow) template.HTML {
 
 // gainsTable is the twin of dumbbells.
 func gainsTable(rows []gainRow) *table {
-	t := &table{Caption: "Gap closed by each organisation", Head: []string{"Organisation", "Alone", "Together", "Difference"}}
+	t := &table{Caption: "Gap closed by each organisation", Head: []string{"Organisation", "Decisions", "Alone", "Together", "Difference"}}
 	for _, r := range rows {
-		t.Rows = append(t.Rows, []string{r.name, percent(r.alone), percent(r.together), points(r.together - r.alone)})
+		t.Rows = append(t.Rows, []string{r.name, count(r.decisions), percent(r.alone), percent(r.together), points(r.together - r.alone)})
 	}
 	return t
 }

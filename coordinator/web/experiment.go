@@ -411,6 +411,8 @@ func (e *Experiment) armRows() []armRow {
 			row.Bars = bars(arm.Shares, 1, class, 240, 20, fmt.Sprintf("share of decisions, from %s to %s", percent(arm.Shares[0]), percent(arm.Shares[len(arm.Shares)-1])))
 		}
 		switch {
+		case arm.Alive && e.Stage == Learning && !e.Finished:
+			row.Drop = "in play"
 		case arm.Alive:
 			row.Drop = "kept"
 		case arm.DroppedRound > 0:

@@ -185,7 +185,7 @@ func (e *Experiment) tooEarly() string {
 	if e.Demo != nil && e.Demo.Decisions < e.DecisionsPerRound {
 		text += fmt.Sprintf(" %s so far", count(e.Demo.Decisions))
 		if e.FirstVersionIn > 0 {
-			text += ", about " + duration(e.FirstVersionIn) + " to go"
+			text += ", about " + age(e.FirstVersionIn) + " to go"
 		}
 		text += "."
 	}

@@ -112,7 +112,7 @@ func grouped(s string) []string {
 
 // frame fills in what surrounds every page.
 func (p *page) frame(v View) {
-	p.Where = v.Cluster.Name
+	p.Where = cutTo(v.Cluster.Name, 16)
 	p.AsOf = clock(v.Now, v.Now)
 	for _, l := range navigation(v) {
 		l.Current = l.Path == p.Current
@@ -152,9 +152,9 @@ func connection(c Cluster) conn {
 	case c.Leader == "":
 		return conn{Dot: "bad", Text: text, Long: ", no leader"}
 	case c.Up < c.Replicas:
-		return conn{Dot: "warn", Text: text, Long: ", leader " + cut(c.Leader)}
+		return conn{Dot: "warn", Text: text, Long: ", leader " + cutTo(c.Leader, 16)}
 	}
-	return conn{Text: text, Long: ", leader " + cut(c.Leader)}
+	return conn{Text: text, Long: ", leader " + cutTo(c.Leader, 16)}
 }
 
 // warning is the banner for what stops the cluster's work.

@@ -170,6 +170,7 @@ func running() View {
 		d.Nodes[i].Alone = nil
 	}
 	e.Demo = &d
+	v.Events = v.Events[:3]
 	return v
 }
 
@@ -197,5 +198,7 @@ func early() View {
 		e.Arms[i] = Arm{Name: e.Arms[i].Name, Alive: true}
 	}
 	v.Books = &Books{Balanced: true}
+	e.Privacy.SpentWorst, e.Privacy.Releases, e.Members = 0, 0, nil
+	v.Events = v.Events[:2]
 	return v
 }

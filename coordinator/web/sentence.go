@@ -177,7 +177,7 @@ func (e *Experiment) compared() sentence {
 	arms, alive := len(e.Arms), e.alive()
 	many := e.noun(2)
 	if len(e.Versions) == 0 {
-		return sentence{Fact: say("Nothing is known yet about {} {}.", spelled(arms), e.noun(arms))}
+		return sentence{Fact: say("Nothing is known yet about the {} {}.", spelled(arms), e.noun(arms))}
 	}
 	if best := e.best(); best != nil {
 		s := sentence{Fact: say("{} is the best of {} {}.", cut(best.Name), spelled(arms), e.noun(arms))}

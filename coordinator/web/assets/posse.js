@@ -21,14 +21,16 @@
     }
   });
 
-  // Refresh: the same page every 2 s. A fragment is replaced only if the hash of what it shows changed, and never while
-  // someone selects text in it or has the keyboard's focus there; open tables stay open.
+  // Refresh: the same page every 2 s. A fragment is replaced only if the hash of what it shows changed, and not while
+  // someone selects text in it; open tables stay open, the keyboard's focus and sideways scrolling stay where they are.
   var every = 2000, waits = [1000, 2000, 4000, 8000, 10000], failures = 0, lostAt = 0, tag = '', spoken = 0, timer = 0;
 
   function busy(part) {
     var s = getSelection();
-    return part.contains(document.activeElement) || (s && !s.isCollapsed && s.anchorNode && part.contains(s.anchorNode));
+    return s && !s.isCollapsed && s.anchorNode && part.contains(s.anchorNode);
   }
+
+  function controls(part) { return [].slice.call(part.querySelectorAll('a[href], button, summary, [tabindex]')); }
 
   function replace(page) {
     var structure = false;
@@ -39,10 +41,12 @@
       var open = [].map.call(old.querySelectorAll('details'), function (d) { return d.open; });
       var left = [].map.call(old.querySelectorAll('.scroll'), function (s) { return s.scrollLeft; });
       var cells = [].map.call(old.querySelectorAll('td, .big'), function (c) { return c.textContent; });
+      var focus = controls(old).indexOf(document.activeElement);
       old.replaceChildren.apply(old, fresh.childNodes);
       old.dataset.live = fresh.dataset.live;
       old.querySelectorAll('details').forEach(function (d, i) { d.open = !!open[i]; });
       old.querySelectorAll('.scroll').forEach(function (s, i) { s.scrollLeft = left[i] || 0; });
+      if (focus >= 0 && controls(old)[focus]) controls(old)[focus].focus({ preventScroll: true });
       var now = old.querySelectorAll('td, .big');
       if (now.length === cells.length) now.forEach(function (c, i) { if (c.textContent !== cells[i]) c.classList.add('fresh'); });
     });
@@ -78,6 +82,7 @@
     fetch(location.href.split('#')[0], { headers: tag ? { 'If-None-Match': tag } : {}, cache: 'no-store', signal: AbortSignal.timeout(5000) }).then(function (r) {
       if (r.status === 304) return '';
       if (r.status === 401) { lost('This session has ended: the coordinator was started again.', 0); return null; }
+      if (r.status === 404) return null; // an address that is no page: nothing to follow
       if (!r.ok) throw new Error(r.status);
       tag = r.headers.get('ETag') || '';
       return r.text();
