@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/incentives"
 )
 

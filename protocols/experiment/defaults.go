@@ -5,7 +5,7 @@ import (
 	"math/big"
 	"strconv"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
 )
 

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/protocols/experiment"
 )
 

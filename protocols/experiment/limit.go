@@ -3,7 +3,7 @@ package experiment
 import (
 	"github.com/goccy/go-yaml/token"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 )
 
 // Limits of a file. Those after the first two keep the parser's work small, which

@@ -6,10 +6,11 @@ import (
 	"math"
 	"math/big"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/mechanisms/catalogue"
 	"github.com/posse-dev/posse/mechanisms/statistics"
 )
 
@@ -44,11 +45,11 @@ func (e *Experiment) Noise() Noise {
 
 // layout asks the policy itself what its statistics and their noise are.
 func (e *Experiment) layout() (statistics.Layout, error) {
-	spec, known := policyNamed(e.Policy.Name)
-	if !known || spec.layout == nil {
-		return nil, errors.New("the policy has no form for deployed experiments")
+	policy, err := catalogue.Default().Shared(e.Policy.Name, e.Settings())
+	if err != nil {
+		return nil, err
 	}
-	return spec.layout(e.Settings())
+	return policy.Layout(), nil
 }
 
 // fits reports whether a report's sums and their noise stay inside the integers:

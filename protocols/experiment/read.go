@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
 )
 
@@ -89,7 +89,7 @@ func (r *reader) experiment(root *node) *Experiment {
 	privacy.arrival(&e.Privacy, spec, known)
 	policy.end()
 	if known {
-		privacy.mechanismFor(e.Privacy, spec.name)
+		privacy.mechanismFor(e.Privacy, spec.Name)
 	}
 
 	node := top.child("node")

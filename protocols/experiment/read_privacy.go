@@ -97,13 +97,13 @@ func (b *block) arrival(p *Privacy, spec policySpec, known bool) {
 // policyInModel refuses a policy that no release of this version can feed under
 // the privacy model.
 func (b *block) policyInModel(spec policySpec, model dp.Model) {
-	if slices.Contains(spec.models, model) {
+	if slices.Contains(spec.Models, model) {
 		return
 	}
 	hint := fmt.Sprintf("use %s", strings.Join(policiesUnder(model), " or "))
-	if len(spec.models) == 0 {
+	if len(spec.Models) == 0 {
 		hint = "it needs private running sums, which only simulations have without privacy; " + hint
 	}
-	b.refuse("name", spec.name, strings.Join(policiesUnder(model), " | "),
-		fmt.Sprintf("%s is not available under privacy.model %s", spec.name, model), hint)
+	b.refuse("name", spec.Name, strings.Join(policiesUnder(model), " | "),
+		fmt.Sprintf("%s is not available under privacy.model %s", spec.Name, model), hint)
 }

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
 )
 
@@ -100,7 +100,7 @@ func (b *block) armsFit(count int64, n *node) bool {
 		b.r.report(&posse.Error{
 			Code: posse.InvalidArgument, Reason: "LIMIT_EXCEEDED", Field: "problem.arms",
 			Value: strconv.FormatInt(count, 10), Allowed: "[1, 1024]",
-			Message: "problem.arms is above the limit of 1,024 arms, which package protocols/experiment sets for every deployment",
+			Message: "problem.arms is above the limit of 1,024 arms, which is built into this version",
 		}, n.line, n.column)
 	default:
 		p := posse.OutOfRange("problem.arms", fmt.Sprintf("%d arms", count), b.r.fields["problem.arms"].Range, "")

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/incentives"
 )
 

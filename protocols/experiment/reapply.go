@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 )
 
 // Compare is [Reapply] without its result: nil when a running experiment may be

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 )
 
 func TestARunningExperimentTakesChangesOfMutableFieldsOnly(t *testing.T) {

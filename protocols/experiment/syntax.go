@@ -15,7 +15,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 )
 
 // valueKind is what a value looks like, before any field gives it a meaning.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 )
 
 // Template returns the file that `posse experiment init` prints: a valid

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 )
 
 // uncommented takes the marks away from the commented fields that are not skipped,

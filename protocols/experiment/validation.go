@@ -3,7 +3,7 @@ package experiment
 import (
 	"encoding/json"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 )
 
 // Validation is the document of `posse experiment validate`. Problems is never

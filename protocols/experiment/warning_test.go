@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	posse "github.com/posse-dev/posse"
+	"github.com/posse-dev/posse"
 )
 
 // replaced is the design's example with pairs of texts replaced.
