@@ -237,7 +237,7 @@ func (in *input) assemble(r *runs, file string) ([]sample, []string, error) {
 	for i, name := range r.instances {
 		if seen[i] != len(arms) {
 			if seen[i] > 0 {
-				in.refuse(seen[i], at[i].bad("MALFORMED", "algorithm", fmt.Sprintf("the instance has runs of %d algorithms", seen[i]), "",
+				in.refuse(seen[i], at[i].bad("MALFORMED", "algorithm", "the instance has runs of "+countOf(seen[i], "algorithm")+" only", "",
 					fmt.Sprintf("runs of all %d", len(arms)), ""))
 			}
 			continue

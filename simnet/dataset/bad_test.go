@@ -48,7 +48,7 @@ func TestBadFilesAreRefusedByFileRowAndColumn(t *testing.T) {
 		{"arff: no number", ASlib, "algorithm_runs.arff", goodARFF + "i,1,a,NaN,ok\n", "MALFORMED", "runtime", 8, "no run time"},
 		{"arff: no algorithm", ASlib, "algorithm_runs.arff", goodARFF + "i,1,?,3,ok\n", "MALFORMED", "algorithm", 8, "missing"},
 		{"arff: twice", ASlib, "algorithm_runs.arff", goodARFF + "i,1,a,3,ok\ni,1,a,3,ok\n", "MALFORMED", "algorithm", 9, "second time"},
-		{"arff: incomplete", ASlib, "algorithm_runs.arff", goodARFF + "i,1,a,3,ok\ni,1,b,3,ok\nj,1,a,3,ok\n", "MALFORMED", "algorithm", 10, "runs of 1 algorithms"},
+		{"arff: incomplete", ASlib, "algorithm_runs.arff", goodARFF + "i,1,a,3,ok\ni,1,b,3,ok\nj,1,a,3,ok\n", "MALFORMED", "algorithm", 10, "runs of 1 algorithm only"},
 		{"arff: no rows", ASlib, "algorithm_runs.arff", goodARFF, "MALFORMED", "data", 0, "nothing to learn"},
 		{"arff: cut in a word", ASlib, "algorithm_runs.arff", goodARFF + "i,1,a,3,ok\ni,1,b,3,o", "MALFORMED", "", 9, "ends in the middle"},
 		{"arff: cut in a row", ASlib, "algorithm_runs.arff", goodARFF + "i,1,a,3,ok\ni,1,b", "MALFORMED", "", 9, "ends in the middle"},

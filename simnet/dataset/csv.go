@@ -72,7 +72,7 @@ type own struct {
 func newOwn(in *input, file string) *own {
 	name := strings.TrimSuffix(filepath.Base(file), ".gz")
 	return &own{
-		in: in, arms: &namedArms{in: in, index: map[string]int{}},
+		in: in, arms: &namedArms{in: in, index: map[string]int{}}, low: math.Inf(1), high: math.Inf(-1),
 		b: &builder{
 			in: in, name: strings.TrimSuffix(name, filepath.Ext(name)), thing: "node in the data", things: "nodes in the data",
 			reward: Reward{Meaning: "as written in the data", Low: in.options.Range[0], High: in.options.Range[1]},
@@ -250,10 +250,8 @@ func (o *own) addLogged(node, user, arm string, reward, propensity float64, at p
 	return nil
 }
 
+// seen widens the range of rewards so far.
 func (o *own) seen(x float64) {
-	if first := len(o.b.samples) == 0; first && o.low == 0 && o.high == 0 {
-		o.low, o.high = x, x
-	}
 	o.low, o.high = min(o.low, x), max(o.high, x)
 }
 
@@ -286,7 +284,7 @@ func (o *own) build() (*Set, error) {
 		b.byHash, b.nodes = true, 8
 	}
 	b.reward.Declared = o.declared()
-	if !b.reward.Declared {
+	if !b.reward.Declared && len(b.samples) > 0 {
 		b.reward.Low, b.reward.High = o.low, o.high
 		b.say("The range of rewards was taken from the rows: declare a public one before relying on a guarantee.")
 	}

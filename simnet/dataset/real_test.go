@@ -18,10 +18,13 @@ func real(t *testing.T, path string, format Format) *Set {
 	t.Helper()
 	root := os.Getenv("POSSE_DATA")
 	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "data")
+		root = filepath.Join("..", "shared", "data")
+	}
+	if !filepath.IsAbs(root) { // as seen from the top of the repository
+		root = filepath.Join("..", "..", root)
 	}
 	if _, err := os.Stat(filepath.Join(root, path)); err != nil {
-		t.Skipf("no data set at %s: set POSSE_DATA to the folder that holds it", filepath.Join(root, path))
+		t.Skipf("no data set %s: set POSSE_DATA to the folder that holds it", filepath.Join(root, path))
 	}
 	set, err := Load(filepath.Join(root, path), Options{Format: format})
 	require.NoError(t, err)
