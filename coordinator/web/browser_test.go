@@ -182,7 +182,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 	views := []struct {
 		name string
 		view View
-	}{{"", sample()}, {"running", running()}, {"deployed", deployed()}, {"early", early()}, {"hostile", hostile()}}
+	}{{"", sample()}, {"running", running()}, {"deployed", deployed()}, {"early", early()}, {"burning", burning()}, {"hostile", hostile()}}
 	for _, c := range views {
 		server, address := serve(t, func() View { return c.view })
 		w := openTab(t, browser, address)

@@ -81,12 +81,10 @@ func gapBar(d *Demo, arm string) template.HTML {
 		c.text("end", w.px-8, y+32, cut(best))
 		c.text("", 8, y+49, "mean reward "+fixed(d.Uniform, 4))
 		c.text("end", w.px-8, y+49, fixed(d.Best, 4))
-		if ticked && w.px > 600 {
-			middle := 300.0
+		if ticked {
+			middle := 220.0
 			if w.px > 1000 {
-				middle = 360.2
-			} else {
-				middle = 220
+				middle = 360
 			}
 			c.text("mid", middle, y+32, "one tick an organisation")
 		}

@@ -33,12 +33,8 @@ type lineChart struct {
 	y              ticks
 	yText          func(v float64, decimals int) string
 	xFrom, xTo     float64
-	xText          func(v float64, decimals int) string
 	series         []series
 	marks          []mark
-	today          float64 // x of a vertical line named "today"; 0: none
-	second         func(v float64) string
-	secondName     string
 }
 
 // html draws the chart in three widths.
@@ -52,9 +48,6 @@ func (l lineChart) draw(w width) *canvas {
 	most := 6
 	if w.narrow() {
 		c.height, right, most = l.narrow, 14, 4
-		if l.second != nil {
-			right = 52
-		}
 	} else if w.px > 1000 {
 		most = 8
 	}
@@ -65,20 +58,13 @@ func (l lineChart) draw(w width) *canvas {
 	bottom := c.height - 40
 	x := scale{l.xFrom, l.xTo, l.left, w.px - right}
 	y := scale{l.y.values[0], l.y.values[len(l.y.values)-1], bottom, top}
-	yText, xText := l.yText, l.xText
+	yText := l.yText
 	if yText == nil {
 		yText = fixed
-	}
-	if xText == nil {
-		xText = fixed
 	}
 	for _, v := range l.y.values {
 		c.horizontal("grid", x.left, x.right, y.at(v))
 		c.text("end", x.left-8, y.at(v)+4, yText(v, l.y.decimals))
-		if l.second != nil {
-			c.path("tick", "M"+num(x.right)+" "+num(y.at(v))+"h5")
-			c.text("", x.right+10, y.at(v)+4, l.second(v))
-		}
 	}
 	horizontal := within(l.xFrom, l.xTo, most)
 	for i, v := range horizontal.values {
@@ -87,14 +73,11 @@ func (l lineChart) draw(w width) *canvas {
 			class = "end"
 		}
 		c.path("tick", "M"+num(x.at(v))+" "+num(bottom)+"v5")
-		c.text(class, x.at(v), bottom+19, xText(v, horizontal.decimals))
+		c.text(class, x.at(v), bottom+19, fixed(v, horizontal.decimals))
 	}
 	c.horizontal("axis", x.left, x.right, bottom)
 	c.text("end", x.right, bottom+37, l.xName)
 	c.text("", 0, 9, l.yName)
-	if l.second != nil && !w.narrow() {
-		c.text("", x.right+10, 9, l.secondName)
-	}
 	for _, m := range l.marks {
 		room := x.at(m.to) - x.at(m.from)
 		if words := m.long; 6.6*float64(len([]rune(words))) < room {
@@ -105,10 +88,6 @@ func (l lineChart) draw(w width) *canvas {
 		if m.to < l.xTo {
 			c.b.WriteString(`<path class="axis" stroke-dasharray="2 3" d="M` + num(x.at(m.to)) + " " + num(top-13) + "V" + num(bottom) + `"/>`)
 		}
-	}
-	if l.today > 0 {
-		c.vertical("tick", x.at(l.today), top, bottom)
-		c.text("", x.at(l.today)+6, top+10, "today")
 	}
 	place := func(points []point) []point {
 		placed := make([]point, len(points))

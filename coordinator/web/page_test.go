@@ -171,12 +171,8 @@ func TestTroubleIsSaidFirst(t *testing.T) {
 }
 
 func TestBudgetBurningDownIsDrawnWithItsForecast(t *testing.T) {
-	v := deployed()
+	v := burning()
 	p := &v.Experiments[0].Privacy
-	p.Delta, p.Additive, p.Total, p.Ends = 1e-6, "ρ", 0.02413, noon.AddDate(0, 3, 0)
-	for i := range 12 {
-		p.Left = append(p.Left, Left{noon.AddDate(0, 0, 2*i-24), 1 - float64(i)*0.03 - float64(i%2)*0.004, 0.1 * float64(i)})
-	}
 	page := open(t, v).page(t, "/privacy")
 	assert.True(t, strings.Contains(page, "of ρ is left, enough until about "))
 	assert.True(t, strings.Contains(page, "planned until 24 February 2027"))

@@ -202,3 +202,18 @@ func early() View {
 	v.Events = v.Events[:2]
 	return v
 }
+
+// burning is a deployment whose budget burns down over months, and which has
+// lost its leader and two nodes.
+func burning() View {
+	v := deployed()
+	p := &v.Experiments[0].Privacy
+	p.Delta, p.Additive, p.Total, p.Ends = 1e-6, "ρ", 0.02413, noon.AddDate(0, 3, 0)
+	for i := range 12 {
+		p.Left = append(p.Left, Left{noon.AddDate(0, 0, 2*i-24), 1 - float64(i)*0.03 - float64(i%2)*0.004, 0.1 * float64(i)})
+	}
+	v.Cluster.Leader, v.Cluster.Since, v.Cluster.Up, v.Cluster.Down = "", noon.Add(-20*time.Second), 1, []string{"r2", "r3"}
+	v.Nodes[6].State, v.Nodes[6].LastSeen, v.Nodes[6].Missed = NodeSilent, noon.Add(-3*time.Hour), 3
+	v.Nodes[7].State = NodeRevoked
+	return v
+}
