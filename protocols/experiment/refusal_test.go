@@ -366,6 +366,47 @@ func TestOverflowIsRefusedWithTheLargestValueThatFits(t *testing.T) {
 	assert.NoError(t, err, "what is said to fit does")
 }
 
+func TestNoiseCountsTowardsOverflow(t *testing.T) {
+	// (2^22 − 1)·2^40 alone is below 2^62, by one record; 64σ is more than that
+	text := replaced(t, "delta: 1e-6", "fractionBits: 40", "deadline: 5s", "deadline: 5s, maxRecords: 4194303")
+	_, err := Read("f", []byte(text))
+	require.Error(t, err)
+	assert.Equal(t, "privacy.fractionBits", posse.As(err).Field)
+	assert.Equal(t, "[4, 39]", posse.As(err).Allowed)
+	_, err = Read("f", []byte(strings.Replace(text, "model: silo", "model: local", 1)))
+	assert.NoError(t, err, "under local a report takes no noise")
+
+	// a Laplace scale is at most 2^50: 10^6·2^34/20 fits, 10^6·2^35/20 does not
+	text = replaced(t, "delta: 1e-6", "fractionBits: 40", "epsilon: 1,", "epsilon: 20,", "maxContributions: 10", "maxContributions: 1e6",
+		"deadline: 5s", "deadline: 5s, maxRecords: 1")
+	_, err = Read("f", []byte(text))
+	require.Error(t, err)
+	assert.Equal(t, "[4, 34]", posse.As(err).Allowed)
+}
+
+func TestDepthIsCountedWhereColumnsDoNotShowIt(t *testing.T) {
+	// a list may stand under its key's own column: n maps and n lists in n columns
+	nested := func(n int) string {
+		var b strings.Builder
+		b.WriteString("a:\n")
+		for i := range n - 1 {
+			b.WriteString(strings.Repeat("  ", i) + "- a:\n")
+		}
+		return b.String() + strings.Repeat("  ", n-1) + "- 1\n"
+	}
+	reasons := func(text string) string {
+		_, err := Read("f", []byte(text))
+		require.Error(t, err)
+		var out []string
+		for _, p := range posse.As(err).Problems {
+			out = append(out, p.Reason)
+		}
+		return strings.Join(out, " ")
+	}
+	assert.NotContains(t, reasons(nested(15)), "FILE_TOO_LARGE", "31 levels")
+	assert.Contains(t, reasons(nested(16)), "FILE_TOO_LARGE", "33 levels")
+}
+
 func TestAtMostTwentyProblemsAreListedInTheOrderOfTheFile(t *testing.T) {
 	text := dosing
 	for _, key := range strings.Split("q1 q2 q3 q4 q5 q6 q7 q8 q9 r1 r2 r3 r4 r5 r6 r7 r8 r9 s1 s2 s3 s4 s5", " ") {
