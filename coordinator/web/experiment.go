@@ -112,7 +112,7 @@ func (e *Experiment) detail(v View, q query) experimentDetail {
 			}
 		}
 	}
-	d.Reward = e.rewardFigure(shown)
+	d.Reward = e.rewardFigure(shown, v.Now)
 	d.Compared = e.comparedFigure()
 	d.Regret = e.regretFigure()
 	if n := len(e.Versions); n > 0 {

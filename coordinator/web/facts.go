@@ -26,6 +26,9 @@ func clusterFact(v View) fact {
 		case c.LeaderChanges > 1:
 			changes = spelled(c.LeaderChanges) + " changes of leader before"
 		}
+		if c.Term > 0 {
+			since += " (term " + count(c.Term) + ")"
+		}
 		f.Text = fmt.Sprintf("Leader %s%s, %s.", cut(c.Leader), since, changes)
 	}
 	if c.CommitP99 > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 )
 
 // versionX is where a version stands on the x axis: decisions in thousands when
@@ -26,11 +27,11 @@ func (e *Experiment) byDecisions() bool {
 
 // rewardFigure is the estimated reward by version with its band, and in a demo
 // what each alone and the baselines would give.
-func (e *Experiment) rewardFigure(versions []Version) *figure {
+func (e *Experiment) rewardFigure(versions []Version, now time.Time) *figure {
 	first, last := versions[0], versions[len(versions)-1]
 	f := &figure{Finding: e.rewardFinding(first, last), Note: plain(e.RewardMeaning)}
 	together := series{name: "together", class: "ln c1 heavy", text: "x1"}
-	t := &table{Caption: "Estimated reward by version", Head: []string{"Version", "Estimate", "95 % band"}}
+	t := &table{Caption: "Estimated reward by version", Head: []string{"Version", "Published", "Estimate", "95 % band"}}
 	low, high := math.Inf(1), math.Inf(-1)
 	banded := false
 	kept := thinned(versions, 240)
@@ -44,9 +45,9 @@ func (e *Experiment) rewardFigure(versions []Version) *figure {
 		}
 	}
 	for _, v := range thinned(versions, 12) {
-		row := []string{count(v.Number), fixed(v.Estimate, 4), ""}
+		row := []string{count(v.Number), clock(v.Published, now), fixed(v.Estimate, 4), ""}
 		if v.High > v.Low {
-			row[2] = fixed(v.Low, 4) + " to " + fixed(v.High, 4)
+			row[3] = fixed(v.Low, 4) + " to " + fixed(v.High, 4)
 		}
 		t.Rows = append(t.Rows, row)
 	}

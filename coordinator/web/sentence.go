@@ -201,5 +201,8 @@ func (e *Experiment) compared() sentence {
 	if alive < arms {
 		return sentence{Fact: say("{} of {} {} are left; it is too early to say which is best.", capital(spelled(alive)), spelled(arms), many)}
 	}
+	if arms == 2 {
+		return sentence{Fact: say("Both {} are still in play; it is too early to say which is best.", many)}
+	}
 	return sentence{Fact: say("All {} {} are still in play; it is too early to say which is best.", spelled(arms), many)}
 }

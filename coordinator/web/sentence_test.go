@@ -26,7 +26,7 @@ func TestOverviewSaysHonestlyWhatLearningTogetherBrought(t *testing.T) {
 			"The arms can’t be told apart with this much data and privacy. Learning together closed 77\u202f% of the gap between choosing at random and always choosing best."},
 		"it is too early to say": {func(e *Experiment) {
 			e.Preferred, e.Arms[1].Alive, e.Stage, e.Finished, e.Demo.Alone, e.Demo.Together = "", true, Learning, false, nil, 0.52
-		}, "So far, learning together closed 52\u202f% of the gap. All two arms are still in play; it is too early to say which is best."},
+		}, "So far, learning together closed 52\u202f% of the gap. Both arms are still in play; it is too early to say which is best."},
 		"alone is not known": {func(e *Experiment) { e.Demo.Alone = nil },
 			"Learning together closed 77\u202f% of the gap between choosing at random and always choosing best."},
 		"there is one node": {func(e *Experiment) { e.Demo.Nodes = e.Demo.Nodes[:1] },
