@@ -1,0 +1,388 @@
+package account
+
+import (
+	"math"
+	"math/cmplx"
+
+	"gonum.org/v1/gonum/dsp/fourier"
+
+	"github.com/posse-dev/posse"
+)
+
+// PLD is the composed privacy loss of events, good near the δ that it was made for.
+// Its δ(ε) is an upper bound ("pessimistic"). See pld.md.
+type PLD struct {
+	// Step is the width of the grid of losses.
+	Step float64
+
+	epsilon float64
+}
+
+const (
+	maxCells   = 1 << 22 // longest transform
+	stepChange = 2e-5    // relative change of ε at which halving the step ends
+	fineStep   = 5e-4    // of ε: an atom on the edge of a coarse cell stays there when the step is halved
+	tailShare  = 1e-4    // share of δ that is lost to cut tails, and added back
+)
+
+// NewPLD composes events for a δ in (1e-300, 1). Events for which no pair of laws
+// is known (zcdp, very wide discrete laws) are an error; so is a δ that no ε reaches.
+//
+// ε is from above. Halving the grid step goes on until ε changes by less than 2e-5
+// of itself, or the transform is 2^22 long.
+func NewPLD(events []Event, delta float64) (PLD, error) {
+	if err := inRange("delta", delta, 1e-300, 1); err != nil {
+		return PLD{}, err
+	}
+	list, err := normalEvents(events)
+	if err != nil {
+		return PLD{}, err
+	}
+	var best PLD
+	for _, backwards := range []bool{false, true} {
+		parts, oneSided, ok := pairsOf(list, backwards)
+		if !ok {
+			return PLD{}, posse.OutOfRange("events", "an event without a known pair of laws", "no zcdp, discrete laws within 2^20 atoms", "")
+		}
+		if backwards && !oneSided {
+			break
+		}
+		one, err := refine(parts, delta)
+		if err != nil {
+			return PLD{}, err
+		}
+		if one.epsilon >= best.epsilon {
+			best = one
+		}
+	}
+	return best, nil
+}
+
+// Epsilon returns ε at the δ that the PLD was made for, the worse of the two
+// directions where they differ.
+func (p PLD) Epsilon() float64 { return p.epsilon }
+
+// part is a pair and how often it is composed.
+type part struct {
+	pair  pair
+	count float64
+}
+
+// pairsOf merges equal events and returns their pairs in one direction.
+func pairsOf(events []Event, backwards bool) (parts []part, oneSided, ok bool) {
+	at := map[Event]int{}
+	for _, e := range events {
+		key := e
+		key.Count = 0
+		if i, seen := at[key]; seen {
+			parts[i].count += float64(e.Count)
+			continue
+		}
+		p, one, known := e.pair()
+		if !known {
+			return nil, false, false
+		}
+		oneSided = oneSided || one
+		if backwards {
+			p = reversed{p}
+		}
+		at[key] = len(parts)
+		parts = append(parts, part{p, float64(e.Count)})
+	}
+	return parts, oneSided, true
+}
+
+// refine halves the step until ε stops changing.
+func refine(parts []part, delta float64) (PLD, error) {
+	spread := 0.0 // widest loss that matters, for a first step
+	for _, p := range parts {
+		spread = math.Max(spread, reach(p.pair, 1e-3))
+	}
+	step := math.Min(1e-2, math.Max(spread/16, 1e-9))
+	last := math.Inf(1)
+	var plan tilt
+	for {
+		epsilon, cells, err := compose(parts, step, delta, &plan)
+		if err != nil {
+			return PLD{}, err
+		}
+		settled := math.Abs(last-epsilon) <= stepChange*epsilon && (step <= fineStep*epsilon || cells > maxCells/16)
+		if settled || cells > maxCells/2 {
+			return PLD{Step: step, epsilon: math.Min(last, epsilon)}, nil
+		}
+		last, step = epsilon, step/2
+	}
+}
+
+// cells is one event on the grid: mass[i] at loss (first+i)·step, and what is at
+// infinity.
+type cells struct {
+	first int
+	mass  []float64
+	lost  float64
+}
+
+// discretise puts a pair on the grid so that what comes out dominates it: of the
+// masses p, q in (l, l+h] it puts b = (p − q·e^l)/(1 − e^(−h)) at l+h and p − b at l,
+// which keeps both masses (Doroshenko et al. 2022).
+func discretise(of pair, step, tail float64) cells {
+	low, high := math.Floor(-reach(reversed{of}, 1e-19)/step), math.Ceil(reach(of, tail)/step)
+	c := cells{first: int(low), mass: make([]float64, int(high-low)+1)}
+	width := -math.Expm1(-step)
+	below, _ := of.mass(math.Inf(-1), low*step)
+	c.mass[0] = below // moved up to the lowest point
+	for i := range len(c.mass) - 1 {
+		l := float64(c.first+i) * step
+		p, q := of.mass(l, float64(c.first+i+1)*step)
+		if p == 0 {
+			continue
+		}
+		b := math.Max(0, math.Min(p, (p-q*math.Exp(l))/width))
+		c.mass[i] += p - b
+		c.mass[i+1] += b
+	}
+	p, q := of.mass(high*step, math.Inf(1))
+	kept := math.Min(p, q*math.Exp(high*step))
+	c.mass[len(c.mass)-1] += kept
+	c.lost = p - kept
+	return c
+}
+
+// reach returns an l ≥ 0 beyond which P has at most tail.
+func reach(of pair, tail float64) float64 {
+	beyond := func(l float64) bool { p, _ := of.mass(l, math.Inf(1)); return p <= tail }
+	if beyond(0) {
+		return 0
+	}
+	high := 1e-6
+	for !beyond(high) && high < 1e5 {
+		high *= 2
+	}
+	low := high / 2
+	for range 30 {
+		if m := (low + high) / 2; beyond(m) {
+			high = m
+		} else {
+			low = m
+		}
+	}
+	return high
+}
+
+// cumulant is Σ count·ln Σ mass·e^(λ·loss), the logarithm of the moment of the sum.
+func (c composition) cumulant(lambda float64) float64 {
+	var k float64
+	for i, one := range c.list {
+		k += c.counts[i] * one.cumulant(c.step, lambda)
+	}
+	return k
+}
+
+func (c cells) cumulant(step, lambda float64) float64 {
+	top := math.Max(lambda*step*float64(c.first), lambda*step*float64(c.first+len(c.mass)-1))
+	var sum float64
+	for j, m := range c.mass {
+		if m > 0 {
+			sum += m * math.Exp(lambda*step*float64(c.first+j)-top)
+		}
+	}
+	return top + math.Log(sum)
+}
+
+// compose returns ε(δ) on a grid and the length of the transform.
+func compose(parts []part, step, delta float64, plan *tilt) (epsilon float64, length int, err error) {
+	list, counts := make([]cells, len(parts)), make([]float64, len(parts))
+	var total, infinite float64
+	for _, p := range parts {
+		total += p.count
+	}
+	for i, p := range parts {
+		list[i] = discretise(p.pair, step, delta*tailShare/total)
+		counts[i] = p.count
+		infinite += p.count * list[i].lost
+	}
+	if infinite > delta {
+		return 0, 0, posse.OutOfRange("delta", float(delta), "above "+float(infinite), "the events alone lose that much")
+	}
+	sum := composition{list, counts, step, len(list), maxOf(counts), infinite}
+	if !plan.made {
+		plan.make(sum, delta)
+	}
+	epsilon = math.Inf(1)
+	least := math.Inf(1)
+	for lambda := plan.lambda; ; lambda /= 4 {
+		// every tilt gives a bound; near the top of a bounded loss the best moment asks
+		// for so large a one that rounding takes all below the top
+		e, cells, hidden, err := sum.epsilon(lambda, plan, delta)
+		if err != nil {
+			return 0, cells, err
+		}
+		if e < epsilon {
+			epsilon, length = e, cells
+			plan.lambda = lambda
+		}
+		if hidden <= 1e-4*delta || hidden >= least && epsilon < math.Inf(1) || lambda < 1e-3 {
+			return epsilon, length, nil
+		}
+		least = hidden
+	}
+}
+
+// tilt is the choice of λ for the tilted sum and of the orders that bound its tails.
+// Any choice is valid; a good one on a coarse grid is good on a fine one.
+type tilt struct {
+	made             bool
+	lambda           float64
+	below, above     float64
+	belowAt, aboveAt float64 // the λ for which below and above were chosen
+}
+
+func (p *tilt) make(c composition, delta float64) {
+	at, _ := minimise(-12, 12, func(x float64) float64 {
+		lambda := math.Exp(x)
+		return (c.cumulant(lambda) - math.Log(delta)) / lambda
+	})
+	p.lambda, p.made = math.Exp(at), true
+}
+
+// composition is a list of events on one grid.
+type composition struct {
+	list     []cells
+	counts   []float64
+	step     float64
+	distinct int
+	most     float64 // largest count
+	infinite float64 // mass of an infinite loss
+}
+
+// logEdge is ln of the tilted mass beyond each end of the window.
+const logEdge = -46
+
+// end returns where the tilted sum, of cumulant k at lambda, ends: mass beyond is
+// below e^logEdge by Chernoff's bound at order *mu, which is chosen if it is not yet.
+func (c composition) end(lambda, k, sign float64, mu, at *float64) float64 {
+	bound := func(mu float64) float64 { return (c.cumulant(lambda+sign*mu) - k - logEdge) / mu }
+	if *at != lambda {
+		x, _ := minimise(-12, 12, func(x float64) float64 { return bound(math.Exp(x)) })
+		*mu, *at = math.Exp(x), lambda
+	}
+	return sign * bound(*mu)
+}
+
+// epsilon returns ε(δ) with the sum tilted by e^(λl), the length of the transform,
+// and how much δ at that ε rounding may hide (it is added to δ).
+func (c composition) epsilon(lambda float64, plan *tilt, delta float64) (epsilon float64, length int, hidden float64, err error) {
+	k := c.cumulant(lambda)
+	// two cells more at each end are far beyond the rounding of the bounds
+	low := math.Floor(c.end(lambda, k, -1, &plan.below, &plan.belowAt)/c.step) - 2
+	high := math.Ceil(c.end(lambda, k, 1, &plan.above, &plan.aboveAt)/c.step) + 2
+	if math.IsNaN(low+high) || low > high {
+		return math.Inf(1), 0, math.MaxFloat64, nil // a tilt so large that nothing is left to see
+	}
+	length = 64
+	for float64(length) < high-low+1 {
+		length *= 2
+	}
+	if length > maxCells {
+		return 0, length, 0, posse.OutOfRange("events", "a loss too wide for the grid", "at most 2^22 cells", "use rdp or zcdp")
+	}
+	sum := transform(c.list, c.counts, c.step, lambda, length)
+
+	// sum[i] is the tilted mass at losses ≡ i mod length; the window picks one each.
+	// Undo the tilt: mass(l) = tilted·e^(k − λl). δ(ε) = Σ_{l>ε}(1 − e^(ε−l))·mass(l).
+	first, n := int(low), int(high-low)+1
+	noise := 8 * 0x1p-53 * math.Log2(float64(length)) * (float64(c.distinct) + c.most) // of the transforms, in L2
+	floor := noise*math.Sqrt(float64(length)) + 3*math.Exp(logEdge)                    // what rounding and wrapping may hide, tilted
+	tilted := make([]float64, n)
+	for i := range n {
+		tilted[i] = math.Max(0, sum[mod(first+i, length)])
+	}
+	hide := func(e float64) float64 { return floor * math.Exp(k-lambda*e) }
+	deltaAt := func(e float64) float64 {
+		from := max(0, int(math.Floor(e/c.step))-first+1)
+		var d float64
+		for i := n - 1; i >= from; i-- {
+			l := float64(first+i) * c.step
+			if l > e && tilted[i] > 0 {
+				d += tilted[i] * math.Exp(k-lambda*l) * -math.Expm1(e-l)
+			}
+		}
+		return d + hide(e) + c.infinite
+	}
+	if deltaAt(0) <= delta {
+		return 0, length, 0, nil
+	}
+	top := math.Max(c.step, high*c.step)
+	for deltaAt(top) > delta { // only what is hidden is left there: e^(−λ·top) ends it
+		top *= 2
+	}
+	epsilon = leastTrueWithin(0, top, 1e-11, func(e float64) bool { return deltaAt(e) <= delta })
+	return epsilon, length, hide(epsilon), nil
+}
+
+// transform returns the cyclic convolution of the tilted cells.
+func transform(list []cells, counts []float64, step, lambda float64, length int) []float64 {
+	fft := fourier.NewFFT(length)
+	product := make([]complex128, length/2+1)
+	for i := range product {
+		product[i] = 1
+	}
+	seq, coefficients := make([]float64, length), make([]complex128, length/2+1)
+	for i, c := range list {
+		clear(seq)
+		norm := c.cumulant(step, lambda)
+		for j, m := range c.mass {
+			if m > 0 {
+				seq[mod(c.first+j, length)] += m * math.Exp(lambda*step*float64(c.first+j)-norm)
+			}
+		}
+		fft.Coefficients(coefficients, seq)
+		for j, z := range coefficients {
+			if counts[i] != 1 {
+				z = power(z, counts[i])
+			}
+			product[j] *= z
+		}
+	}
+	sum := fft.Sequence(seq, product)
+	for i := range sum {
+		sum[i] /= float64(length)
+	}
+	return sum
+}
+
+// power is z^n by squaring.
+func power(z complex128, n float64) complex128 {
+	if cmplx.Abs(z) < 1e-300 {
+		return 0
+	}
+	out := complex(1, 0)
+	for k := uint64(n); k > 0; k >>= 1 {
+		if k&1 == 1 {
+			out *= z
+		}
+		z *= z
+	}
+	return out
+}
+
+func mod(i, n int) int { return ((i % n) + n) % n }
+
+func maxOf(x []float64) (m float64) {
+	for _, v := range x {
+		m = math.Max(m, v)
+	}
+	return m
+}
+
+// leastTrueWithin is leastTrue to a relative width.
+func leastTrueWithin(low, high, relative float64, holds func(float64) bool) float64 {
+	for high-low > relative*high {
+		if m := (low + high) / 2; holds(m) {
+			high = m
+		} else {
+			low = m
+		}
+	}
+	return high
+}
