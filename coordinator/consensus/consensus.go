@@ -38,9 +38,10 @@ type Consensus struct {
 	once   sync.Once
 	closed error
 
-	term  atomic.Uint64 // in which a barrier was passed as leader
-	reads reads
-	tasks sync.WaitGroup
+	term    atomic.Uint64 // in which a barrier was passed as leader
+	reads   reads
+	pending pending
+	tasks   sync.WaitGroup
 }
 
 // Open starts a replica: it verifies the log entry by entry, restores the newest
@@ -67,7 +68,10 @@ func Open(ctx context.Context, config Config) (*Consensus, error) {
 	err = c.open()
 	if corrupt, ok := errors.AsType[*CorruptError](err); ok {
 		err = damaged(config.Host.ID(), corrupt.Index, corrupt.Why, err)
-		return nil, errors.Join(err, setAside(config.Dir))
+		if aside := setAside(config.Dir); aside != nil {
+			config.Logger.Error("damaged log could not be renamed", "error", aside)
+		}
+		return nil, err
 	}
 	if err != nil {
 		return nil, err
@@ -81,13 +85,9 @@ func (c *Consensus) open() (err error) {
 	if disk == nil {
 		disk = walfs.New()
 	}
-	inner, err := openWAL(c.config.Dir, disk, c.config.SegmentBytes, logger)
+	c.store, err = openVerified(c.config.Dir, disk, c.config.SegmentBytes, logger, c.fail, c.silent)
 	if err != nil {
 		return openFailure(err)
-	}
-	c.store, err = openStore(inner, c.config.Dir, c.fail, c.silent)
-	if err != nil {
-		return openFailure(errors.Join(err, inner.Close()))
 	}
 	defer func() {
 		if err != nil {
@@ -263,6 +263,9 @@ func (c *Consensus) silence() {
 // failed, or a command must not be applied by this version. Close it and exit.
 func (c *Consensus) Failed() <-chan error { return c.failed }
 
+// closeLongest bounds the wait for raft's answers: many leases.
+const closeLongest = 15 * time.Second
+
 // Close stops the replica at once, as a crash would but for the mark, which then
 // covers the whole log. Leadership is not handed over: see [Consensus.Stop]. It
 // returns when no goroutine is left.
@@ -270,6 +273,9 @@ func (c *Consensus) Close() error {
 	c.once.Do(func() {
 		close(c.stop)
 		c.silence()
+		// Without a majority a leader steps down within two leases, and then answers
+		// everything that it was asked.
+		c.pending.close(closeLongest)
 		c.closed = errors.Join(c.raft.Shutdown().Error(), c.store.Close())
 		c.tasks.Wait()
 	})

@@ -78,9 +78,11 @@ func (c *Consensus) failure(err error) error {
 			Code: posse.ResourceExhausted, Reason: "LIMIT_EXCEEDED", Field: "raft.queue",
 			Message: "too many commands wait", Hint: "retry with back-off", Cause: err,
 		}
-	case errors.Is(err, ErrDiskFull):
-		return diskFull(errors.Join(ErrUnknownOutcome, err))
-	default: // leadership lost, shut down, restored from outside, a store that failed
+	default: // leadership lost, closed, restored from outside, a store that failed
+		// Raft's cache keeps only the text of what the store said.
+		if failed := c.store.failure(); isDiskFull(failed) {
+			return diskFull(errors.Join(ErrUnknownOutcome, failed))
+		}
 		return unknownOutcome(err)
 	}
 }

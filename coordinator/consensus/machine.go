@@ -70,21 +70,33 @@ func (b *bridge) ApplyBatch(logs []*raft.Log) []any {
 			b.configured(raft.DecodeConfiguration(l.Data))
 		}
 	}
-	if b.stopped() != nil {
-		return results
+	if err := b.stopped(); err != nil {
+		return skip(results, 0, err)
 	}
 	if len(commands) > 0 {
 		for i, r := range b.machine.ApplyBatch(commands, indexes) {
 			results[places[i]] = r
 			if h, ok := r.(halting); ok {
 				if err := h.Halt(); err != nil {
-					b.halt(fmt.Errorf("log entry %d: %w", indexes[i], err))
-					return results
+					err = fmt.Errorf("log entry %d: %w", indexes[i], err)
+					b.halt(err)
+					return skip(results, places[i], err)
 				}
 			}
 		}
 	}
 	b.reach(logs[len(logs)-1].Index)
+	return results
+}
+
+// notApplied is the result of a command that is committed and was not applied here.
+type notApplied struct{ why error }
+
+// skip says of every command from the given place on that it was not applied.
+func skip(results []any, from int, why error) []any {
+	for i := from; i < len(results); i++ {
+		results[i] = notApplied{why}
+	}
 	return results
 }
 

@@ -52,11 +52,8 @@ func (c *Consensus) change(ctx context.Context, do func(previous uint64) raft.In
 	if !c.IsLeader() {
 		return c.notLeader()
 	}
-	f := c.raft.GetConfiguration()
-	if err := wait(ctx, f); err != nil {
-		return c.failure(err)
-	}
-	if err := wait(ctx, do(f.Index())); err != nil {
+	previous := c.raft.GetConfiguration().Index()
+	if _, err := await(ctx, c, func() raft.IndexFuture { return do(previous) }); err != nil {
 		return c.failure(err)
 	}
 	return nil
@@ -72,7 +69,7 @@ func (c *Consensus) TransferLeadership(ctx context.Context) error {
 	if !c.IsLeader() {
 		return c.notLeader()
 	}
-	if err := wait(ctx, c.raft.LeadershipTransfer()); err != nil {
+	if _, err := await(ctx, c, c.raft.LeadershipTransfer); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hashicorp/raft"
 
@@ -28,34 +29,21 @@ func (c *Consensus) Propose(ctx context.Context, command []byte) (result any, in
 	if !c.IsLeader() {
 		return nil, 0, c.notLeader()
 	}
-	f := c.raft.Apply(command, until(ctx))
-	if err := wait(ctx, f); err != nil {
+	f, err := await(ctx, c, func() raft.ApplyFuture { return c.raft.Apply(command, until(ctx)) })
+	if err != nil {
 		return nil, 0, c.failure(err)
 	}
+	if n, ok := f.Response().(notApplied); ok {
+		return nil, 0, unknownOutcome(n.why)
+	}
 	return f.Response(), f.Index(), nil
-}
-
-// wait waits for a future or for ctx. Raft answers every future in the end, so the
-// goroutine ends too.
-func wait(ctx context.Context, f raft.Future) error {
-	if ctx.Done() == nil {
-		return f.Error()
-	}
-	done := make(chan error, 1)
-	go func() { done <- f.Error() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Barrier waits until every command committed before it is applied here. Only the
 // leader can.
 func (c *Consensus) Barrier(ctx context.Context) error {
 	term := c.Term()
-	if err := wait(ctx, c.raft.Barrier(until(ctx))); err != nil {
+	if _, err := await(ctx, c, func() raft.Future { return c.raft.Barrier(until(ctx)) }); err != nil {
 		return c.failure(err)
 	}
 	if c.Term() == term {
@@ -66,9 +54,9 @@ func (c *Consensus) Barrier(ctx context.Context) error {
 
 // VerifyLeader asks a majority whether this replica still leads.
 func (c *Consensus) VerifyLeader(ctx context.Context) error {
-	if err := wait(ctx, c.raft.VerifyLeader()); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	if _, err := await(ctx, c, c.raft.VerifyLeader); err != nil {
+		if errors.Is(err, ErrClosed) || ctx.Err() != nil {
+			return err
 		}
 		return c.notLeader()
 	}

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
+	"github.com/hashicorp/raft-wal/types"
 )
 
 // LogStore is what the verifying store wraps: raft-wal, or raft-wal on a faulty
@@ -40,6 +43,26 @@ type store struct {
 	done   chan struct{}
 }
 
+// openVerified opens the log in dir on a disk, behind a verifying store.
+func openVerified(dir string, disk types.VFS, segment int, logger hclog.Logger, fail func(error), silent <-chan struct{}) (*store, error) {
+	inner, err := openWAL(dir, disk, segment, logger)
+	if corrupt, ok := errors.AsType[*CorruptError](err); ok && corrupt.Index == 0 {
+		// The library does not say where; what was acknowledged is what is at stake.
+		if m, fresh, unread := openMark(dir); unread == nil && !fresh {
+			corrupt.Index = m.last.index
+			err = errors.Join(err, m.close())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStore(inner, dir, fail, silent)
+	if err != nil {
+		return nil, errors.Join(err, inner.Close())
+	}
+	return s, nil
+}
+
 // openStore verifies the log against its mark and its checksums, entry by entry,
 // and starts the goroutine that moves the mark. fail is told the first write that
 // failed, and must not call back; silent is closed when the transport is. The error
@@ -61,7 +84,13 @@ func openStore(inner LogStore, dir string, fail func(error), silent <-chan struc
 }
 
 // verify reads every entry and holds the log against the mark.
-func (s *store) verify(fresh bool) error {
+func (s *store) verify(fresh bool) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = &CorruptError{Index: s.mark.last.index, Why: fmt.Sprintf("it cannot be read: %v", r)}
+		}
+	}()
 	first, last, err := s.bounds()
 	if err != nil {
 		return err
@@ -92,7 +121,7 @@ func (s *store) verify(fresh bool) error {
 	s.tip = promised
 	var l raft.Log
 	for i := first; i > 0 && i <= last; i++ {
-		if err := s.GetLog(i, &l); err != nil {
+		if err := s.read(i, &l); err != nil {
 			return err
 		}
 		here := mark{index: i, term: l.Term, sum: sum(&l), floor: promised.floor}
@@ -169,9 +198,26 @@ func (s *store) LastIndex() (uint64, error) { return s.inner.LastIndex() }
 // IsMonotonic tells raft that the log has no gaps.
 func (s *store) IsMonotonic() bool { return true }
 
-// GetLog reads one entry, or returns a [CorruptError]. A library that trips over
-// damaged bytes counts as damage.
-func (s *store) GetLog(index uint64, l *raft.Log) (err error) {
+// failure returns the first write that failed, nil for none.
+func (s *store) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// GetLog reads one entry, or returns a [CorruptError], which is also told to fail:
+// bytes that rot while the replica runs end its part in the cluster.
+func (s *store) GetLog(index uint64, l *raft.Log) error {
+	err := s.read(index, l)
+	if _, corrupt := errors.AsType[*CorruptError](err); corrupt {
+		s.fail(err)
+	}
+	return err
+}
+
+// read reads and checks one entry. A library that trips over damaged bytes counts
+// as damage.
+func (s *store) read(index uint64, l *raft.Log) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &CorruptError{Index: index, Why: fmt.Sprintf("it cannot be read: %v", r)}
@@ -246,7 +292,7 @@ func (s *store) DeleteRange(low, high uint64) error {
 		err = s.mark.raise(s.tip)
 	case high >= last:
 		var l raft.Log
-		if err := s.GetLog(low-1, &l); err != nil {
+		if err := s.read(low-1, &l); err != nil {
 			return err
 		}
 		s.tip = mark{index: l.Index, term: l.Term, sum: sum(&l), floor: s.mark.last.floor}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -34,9 +35,13 @@ func openWAL(dir string, disk types.VFS, size int, logger hclog.Logger) (_ *walS
 		return nil, err
 	}
 	meta := &metadb.BoltMetaDB{}
-	defer func() { // damaged lengths make the library index out of range
+	// Damaged lengths and page numbers make the libraries index out of range, or read
+	// outside of the mapped file. What they hold then is not closed: a lock of theirs
+	// may be held for ever, and the process is about to exit.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
 		if r := recover(); r != nil {
-			err = errors.Join(&CorruptError{Why: fmt.Sprintf("the log cannot be opened: %v", r)}, meta.Close())
+			err = &CorruptError{Why: fmt.Sprintf("the log cannot be opened: %v", r)}
 		}
 	}()
 	s := &segments{SegmentFiler: segment.NewFiler(dir, disk)}
@@ -83,14 +88,25 @@ func (w *walStore) StoreLogs(logs []*raft.Log) error {
 // Close closes the log and its metadata.
 func (w *walStore) Close() error { return errors.Join(w.WAL.Close(), w.meta.Close()) }
 
-// segments remembers why a segment could not be made.
+// segments makes and opens the files of the log, with two repairs of the library.
 type segments struct {
 	types.SegmentFiler
 	mu     sync.Mutex
 	failed error
 }
 
-// Create makes a segment.
+// Open opens a sealed segment. Version 0.4.0 of the library seals a segment whose
+// end was deleted without writing its index, and after a restart finds no entry in
+// it (hashicorp/raft-wal issue 31, fixed after that version): such a segment is read
+// through, like the last one after a crash.
+func (s *segments) Open(info types.SegmentInfo) (types.SegmentReader, error) {
+	if info.IndexStart == 0 {
+		return s.RecoverTail(info)
+	}
+	return s.SegmentFiler.Open(info)
+}
+
+// Create makes a segment, and remembers why it could not be made.
 func (s *segments) Create(info types.SegmentInfo) (types.SegmentWriter, error) {
 	w, err := s.SegmentFiler.Create(info)
 	if err != nil {
