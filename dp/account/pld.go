@@ -21,7 +21,7 @@ type PLD struct {
 const (
 	maxCells   = 1 << 22 // longest transform
 	stepChange = 2e-5    // relative change of ε at which halving the step ends
-	fineStep   = 5e-4    // of ε: an atom on the edge of a coarse cell stays there when the step is halved
+	fineStep   = 1e-4    // of ε: an atom on the edge of a coarse cell stays there when the step is halved
 	tailShare  = 1e-4    // share of δ that is lost to cut tails, and added back
 )
 
@@ -209,7 +209,6 @@ func compose(parts []part, step, delta float64, plan *tilt) (epsilon float64, le
 		plan.make(sum, delta)
 	}
 	epsilon = math.Inf(1)
-	least := math.Inf(1)
 	for lambda := plan.lambda; ; lambda /= 4 {
 		// every tilt gives a bound; near the top of a bounded loss the best moment asks
 		// for so large a one that rounding takes all below the top
@@ -221,10 +220,9 @@ func compose(parts []part, step, delta float64, plan *tilt) (epsilon float64, le
 			epsilon, length = e, cells
 			plan.lambda = lambda
 		}
-		if hidden <= 1e-4*delta || hidden >= least && epsilon < math.Inf(1) || lambda < 1e-3 {
+		if hidden <= 1e-4*delta || lambda < 1e-3 {
 			return epsilon, length, nil
 		}
-		least = hidden
 	}
 }
 
