@@ -48,7 +48,9 @@ func TestMapOfErrorsIsComplete(t *testing.T) {
 			}
 			word, _ := strconv.Unquote(literal.Value)
 			if reasonWord.MatchString(word) && !notReasons.MatchString(word) {
-				assert.True(t, documented[word] || used[word], "%s gives %s, which docs/reference/errors.md does not explain", name, word)
+				if !documented[word] && !used[word] {
+					t.Errorf("%s gives %s, which docs/reference/errors.md does not explain", name, word)
+				}
 				used[word] = true
 			}
 			return true
