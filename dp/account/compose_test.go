@@ -68,7 +68,7 @@ func TestGDPAsTabulated(t *testing.T) {
 const inexact = 1e-9
 
 func TestOrdersBetweenAccountants(t *testing.T) {
-	for seed := range 15 {
+	for seed := range 8 {
 		events := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Event {
 			n := rapid.Uint64Range(1, 20).Draw(t, "count")
 			switch rapid.IntRange(0, 3).Draw(t, "mechanism") {

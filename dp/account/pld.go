@@ -94,9 +94,12 @@ func pairsOf(events []Event, backwards bool) (parts []part, oneSided, ok bool) {
 
 // refine halves the step until ε stops changing.
 func refine(parts []part, delta float64) (PLD, error) {
-	spread := 0.0 // widest loss that matters, for a first step
+	spread, fine := 0.0, math.Inf(1) // widest loss that matters, for a first step; how fine the last must be
 	for _, p := range parts {
 		spread = math.Max(spread, reach(p.pair, 1e-3))
+		if hasAtoms(p.pair) {
+			fine = fineStep
+		}
 	}
 	step := math.Min(1e-2, math.Max(spread/16, 1e-9))
 	last := math.Inf(1)
@@ -106,12 +109,25 @@ func refine(parts []part, delta float64) (PLD, error) {
 		if err != nil {
 			return PLD{}, err
 		}
-		settled := math.Abs(last-epsilon) <= stepChange*epsilon && (step <= fineStep*epsilon || cells > maxCells/16)
+		settled := math.Abs(last-epsilon) <= stepChange*epsilon && epsilon < math.Inf(1) && (step <= fine*epsilon || cells > maxCells/16)
 		if settled || cells > maxCells/2 {
 			return PLD{Step: step, epsilon: math.Min(last, epsilon)}, nil
 		}
 		last, step = epsilon, step/2
 	}
+}
+
+// hasAtoms reports whether single losses have mass.
+func hasAtoms(p pair) bool {
+	switch p := p.(type) {
+	case gaussianPair:
+		return false
+	case sampledPair:
+		return hasAtoms(p.of)
+	case reversed:
+		return hasAtoms(p.of)
+	}
+	return true
 }
 
 // cells is one event on the grid: mass[i] at loss (first+i)·step, and what is at
@@ -145,6 +161,17 @@ func discretise(of pair, step, tail float64) cells {
 	kept := math.Min(p, q*math.Exp(high*step))
 	c.mass[len(c.mass)-1] += kept
 	c.lost = p - kept
+	return c.trimmed()
+}
+
+// trimmed drops empty cells at both ends, so that the ends are where the mass is.
+func (c cells) trimmed() cells {
+	for len(c.mass) > 1 && c.mass[len(c.mass)-1] == 0 {
+		c.mass = c.mass[:len(c.mass)-1]
+	}
+	for len(c.mass) > 1 && c.mass[0] == 0 {
+		c.mass, c.first = c.mass[1:], c.first+1
+	}
 	return c
 }
 
