@@ -52,7 +52,8 @@ func TestSingleBadOffersAreLeftOutWithTheirReason(t *testing.T) {
 		arms("twice", 1, 9, 9), arms("twice", 2, 9, 9),
 		arms("negative bid", -1, 9, 9), arms("huge bid", incentives.MaxCredits+1, 9, 9),
 		arms("NaN", 1, 9, math.NaN()), arms("negative", 1, 9, -9), arms("three arms", 1, 9, 9, 9),
-		{Node: "gram", Bid: 1, Information: statistics.Counts(9, 9).Dense()}, {Node: "none", Bid: 1},
+		{Node: "gram", Bid: 1, Information: statistics.Counts(9, 9).Dense()},
+		{Node: "none", Bid: 1},
 		{Node: "indefinite", Bid: 1, Information: indefinite},
 		arms("dear", 11, 1e9, 1e9),
 	}

@@ -8,8 +8,9 @@
 //
 // The package has two halves. Draws, seeds and bounds (draw.go, seed.go, explore.go)
 // are integers and hashes alone: the replicated state machine may call them. The
-// probabilities (fair_equal.go, kinds.go, softmax.go, quotas.go) are floats: a leader computes them, the
-// log carries the integer quotas, an auditor computes them again within a tolerance.
+// probabilities and measures (fair_equal.go, kinds.go, softmax.go, quotas.go,
+// measure.go) are floats: a leader computes them, the log carries the integer quotas,
+// an auditor computes them again within a tolerance.
 //
 // Source: Fair yet asymptotically equal collaborative learning (arXiv 2306.05764),
 // with marginals of closed form and a floor instead of its successive draw
