@@ -182,6 +182,17 @@ func (g *Guard) PermitRecord(experiment string, user [16]byte) (budget.Permit, e
 	return r.Permit()
 }
 
+// Next is the number of the next release: releases are counted from 0 without
+// holes, also where a leaf before it was refused.
+func (g *Guard) Next(experiment string) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a := g.experiments[experiment]; a != nil {
+		return a.released
+	}
+	return 0
+}
+
 // Permit closes a leaf and gives the permit for its release. The caller has
 // synced the store since the leaf's last charge, and writes the released bytes
 // together with [Guard.Released] before anything is sent. It is refused, with

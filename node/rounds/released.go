@@ -11,8 +11,9 @@ import (
 )
 
 // Released is a leaf that has its noise: everything of it may be seen by anyone.
+// Number counts a node's releases in an experiment from 0, without holes.
 type Released struct {
-	Leaf       uint64
+	Number     uint64
 	Descriptor [sha256.Size]byte
 	Claim      []byte // canonical bytes of the claim blocks
 	Bytes      []byte // canonical bytes of the whole set
@@ -20,7 +21,7 @@ type Released struct {
 }
 
 const (
-	bucketReleased = "released" // experiment, 0, leaf → Released
+	bucketReleased = "released" // experiment, 0, number → Released
 	bucketOffers   = "offers"   // experiment → round, signed offer
 )
 
@@ -34,15 +35,15 @@ func (r Released) Write(experiment string) store.Write {
 	}
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(r.Claim)))
 	out = append(out, r.Claim...)
-	return store.Write{Bucket: bucketReleased, Key: leafKey(experiment, r.Leaf), Value: append(out, r.Bytes...)}
+	return store.Write{Bucket: bucketReleased, Key: leafKey(experiment, r.Number), Value: append(out, r.Bytes...)}
 }
 
-func decodeReleased(leaf uint64, v []byte) (Released, error) {
+func decodeReleased(number uint64, v []byte) (Released, error) {
 	const head = sha256.Size + 28
 	if len(v) < head {
 		return Released{}, errReleased
 	}
-	r := Released{Leaf: leaf, Spend: dp.Spend{
+	r := Released{Number: number, Spend: dp.Spend{
 		NanoEpsilon: binary.LittleEndian.Uint64(v[32:]), PicoRho: binary.LittleEndian.Uint64(v[40:]),
 		AttoDelta: binary.LittleEndian.Uint64(v[48:]),
 	}}
@@ -59,7 +60,7 @@ func decodeReleased(leaf uint64, v []byte) (Released, error) {
 func (r Released) claim() *possev1.LeafClaim {
 	digest := sha256.Sum256(r.Bytes)
 	return &possev1.LeafClaim{
-		Leaf: r.Leaf, Descriptor_: r.Descriptor[:], Claim: r.Claim, Digest: digest[:],
+		Leaf: r.Number, Descriptor_: r.Descriptor[:], Claim: r.Claim, Digest: digest[:],
 		NanoEpsilon: r.Spend.NanoEpsilon, PicoRho: r.Spend.PicoRho, AttoDelta: r.Spend.AttoDelta,
 	}
 }

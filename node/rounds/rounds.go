@@ -16,8 +16,8 @@ const resendAfter = 1000
 // loop steps it.
 type Rounds struct {
 	experiment string
-	held       uint64 // version that the node decides with
-	released   map[uint64]Released
+	held       uint64              // version that the node decides with
+	released   map[uint64]Released // by their own number, not by leaf
 	making     map[uint64]bool
 	offer      Offer
 	readySaid  uint64
@@ -79,8 +79,12 @@ type (
 		Full  []uint64
 		Ready uint64
 	}
-	// Made is a release whose bytes are on the disk.
-	Made struct{ Released Released }
+	// Made is a leaf that was released: its bytes are on the disk, under their own
+	// number.
+	Made struct {
+		Leaf     uint64
+		Released Released
+	}
 	// Unmade is a leaf that the guard does not let go: nobody in it could teach.
 	Unmade struct{ Leaf uint64 }
 	// Offered is an offer that was signed and stored.
@@ -107,7 +111,7 @@ type (
 	Release struct{ Leaf uint64 }
 	// Ready tells the leader the node's public clock.
 	Ready struct{ Decisions uint64 }
-	// MakeOffer signs and stores an offer of these leaves (none: the node declines).
+	// MakeOffer signs and stores an offer of these leaves.
 	MakeOffer struct {
 		Round  uint64
 		Claims []*possev1.LeafClaim
@@ -122,8 +126,8 @@ type (
 	}
 	// Fetch asks for a version that was granted.
 	Fetch struct{ Version uint64 }
-	// Forget deletes the bytes of a leaf that was bought and published.
-	Forget struct{ Leaf uint64 }
+	// Forget deletes the bytes of a release that was bought and published.
+	Forget struct{ Number uint64 }
 )
 
 func (Release) effect()    {}
@@ -140,8 +144,8 @@ func (r *Rounds) Step(now int64, e Event) []Effect {
 	case Seen:
 		return r.seen(now, e)
 	case Made:
-		delete(r.making, e.Released.Leaf)
-		r.released[e.Released.Leaf] = e.Released
+		delete(r.making, e.Leaf)
+		r.released[e.Released.Number] = e.Released
 	case Unmade:
 		delete(r.making, e.Leaf)
 	case Offered:
@@ -190,12 +194,15 @@ func (r *Rounds) round(now int64, round *possev1.NodeRound, full []uint64) (out 
 			return r.send(now, "offer", SendOffer{r.offer})
 		}
 		for _, leaf := range full {
-			if _, done := r.released[leaf]; !done && !r.making[leaf] {
+			if !r.making[leaf] {
 				r.making[leaf] = true
 				out = append(out, Release{leaf})
 			}
 		}
 		if len(r.making) > 0 {
+			return out
+		}
+		if len(r.released) == 0 {
 			return out
 		}
 		return append(out, MakeOffer{Round: round.GetId(), Claims: r.claims()})

@@ -1,0 +1,65 @@
+package node
+
+import (
+	"context"
+
+	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/node/app"
+	"github.com/posse-dev/posse/protocols/possev1"
+)
+
+// Service is the node as the applications' API serves it.
+func (n *Node) Service() app.Node { return service{n} }
+
+type service struct{ n *Node }
+
+func (s service) Decide(ctx context.Context, experiment, user, key string, c mechanisms.Context) (*possev1.DecideResponse, error) {
+	a, err := s.n.Decide(ctx, Question{Experiment: experiment, User: user, Key: key, Context: c})
+	if err != nil {
+		return nil, err
+	}
+	return &possev1.DecideResponse{
+		DecisionId: a.ID, Arm: a.Arm, Propensity: a.Propensity, ModelVersion: a.Version, Action: actionOf(a.Action), Teaches: a.Teaches,
+	}, nil
+}
+
+func (s service) Reward(ctx context.Context, id string, f mechanisms.Feedback) (possev1.RewardOutcome, string, error) {
+	o, err := s.n.Reward(ctx, id, f)
+	if err != nil {
+		return 0, "", err
+	}
+	return possev1.RewardOutcome(o), Message(o), nil
+}
+
+func (s service) Budget(context.Context) (*possev1.BudgetResponse, error) { return s.n.Budget() }
+
+func actionOf(a mechanisms.Action) *possev1.Action {
+	switch a := a.(type) {
+	case mechanisms.Arm:
+		return &possev1.Action{Kind: &possev1.Action_Arm{Arm: uint32(a)}}
+	case mechanisms.Pair:
+		return &possev1.Action{Kind: &possev1.Action_Pair{Pair: &possev1.Pair{First: uint32(a.First), Second: uint32(a.Second)}}}
+	}
+	return nil
+}
+
+// Budget is what the node's own guard has recorded. It never leaves the node by
+// itself: an application or the operator asks.
+func (n *Node) Budget() (*possev1.BudgetResponse, error) {
+	out := &possev1.BudgetResponse{Node: n.Name(), PeerId: n.ID()}
+	for _, t := range n.all() {
+		a, err := n.guard.Account(t.file.Name)
+		if err != nil {
+			return nil, err
+		}
+		c := t.desk.Counts()
+		out.Experiments = append(out.Experiments, &possev1.BudgetResponse_Experiment{
+			Name: t.file.Name, Unit: a.Unit.String(),
+			SpentNanoEpsilon: a.Spent.NanoEpsilon, SpentPicoRho: a.Spent.PicoRho, SpentAttoDelta: a.Spent.AttoDelta,
+			LimitNanoEpsilon: a.Limit.NanoEpsilon, Users: a.Users, UsersAtLimit: a.AtLimit, Released: a.Released,
+			Refused: a.Refused, Refusal: a.Refusal, Decisions: c.Decisions, Rewards: c.Rewards, Pending: c.Pending,
+			Version: c.Version, Foreign: c.Foreign,
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,98 @@
+package demo
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/posse-dev/posse/incentives"
+)
+
+// words are the demo's last lines: what federation bought, what privacy cost, who
+// was paid, and what can't be said.
+func (sc *scene) words(s *Summary) []string {
+	b := s.Learning.Baselines
+	together, ok := b.gap(s.Learning.MeanReward)
+	alone, _ := b.gap(s.aloneMean())
+	plain, _ := b.gap(b.NonPrivate)
+	var out []string
+	many := len(s.Nodes) > 1
+	switch {
+	case !ok:
+		out = append(out, fmt.Sprintf("On this traffic no %s is better than choosing at random.", sc.arm[0]))
+	case many && together > alone:
+		out = append(out, fmt.Sprintf("Learning together closed %s of the gap between choosing at random and always choosing the best %s; each alone would have closed %s.",
+			percent(together), sc.arm[0], percent(alone)))
+	case many:
+		out = append(out, fmt.Sprintf("Learning together did not help here: %s of the gap together, %s each alone.", percent(together), percent(alone)))
+	default:
+		out = append(out, fmt.Sprintf("One organisation by itself closed %s of the gap between choosing at random and always choosing the best %s.", percent(together), sc.arm[0]))
+	}
+	if ok {
+		out = append(out, fmt.Sprintf("Without privacy it would have been %s: privacy cost %.0f points.", percent(plain), math.Round(100*(plain-together))))
+	}
+	if sc.perReward != 0 {
+		worth := (s.Learning.MeanReward - b.Uniform) * float64(s.Decisions) * sc.perReward
+		out = append(out, fmt.Sprintf("Over %s decisions that is %.0f %s saved against choosing at random.", thousands(s.Decisions), worth, sc.unit))
+	}
+	if s.Learning.FinalArm != nil {
+		out = append(out, fmt.Sprintf("Learning ended: %s is the last of %d %s.", *s.Learning.FinalArm, sc.traffic.Arms, sc.arm[1]))
+	} else {
+		out = append(out, fmt.Sprintf("The %s that are left can't be told apart with this much data and privacy.", sc.arm[1]))
+	}
+	if s.Privacy.Unit == "user" {
+		out = append(out, fmt.Sprintf("Privacy: no user of any organisation spent more than ε %.2f of %.2f; %s of users have given all they may and go on getting decisions (%s).",
+			worst(s), s.Privacy.Epsilon, percent(s.Privacy.UsersAtLimit), s.Bonus))
+	} else {
+		out = append(out, fmt.Sprintf("Privacy: no record spent more than ε %.2f of %.2f; a person with several records is not protected as one (%s).",
+			worst(s), s.Privacy.Epsilon, s.Bonus))
+	}
+	if s.Books.Paid > 0 {
+		out = append(out, fmt.Sprintf("%s were paid %s credits for what they taught, %d of %d payments below the reserve; the books %s.",
+			paidNodes(s), incentives.Credits(s.Books.Paid).String(), s.Rounds.Payments-s.Rounds.AtReserve, s.Rounds.Payments, balance(s.Books.Balanced)))
+	}
+	return out
+}
+
+func worst(s *Summary) float64 {
+	w := 0.0
+	for _, n := range s.Nodes {
+		w = math.Max(w, n.Spent.Epsilon)
+	}
+	return w
+}
+
+func paidNodes(s *Summary) string {
+	n := 0
+	for _, x := range s.Nodes {
+		if x.Paid > 0 {
+			n++
+		}
+	}
+	if n == 1 {
+		return "One organisation"
+	}
+	return fmt.Sprintf("%d organisations", n)
+}
+
+func balance(ok bool) string {
+	if ok {
+		return "balance"
+	}
+	return "DO NOT BALANCE"
+}
+
+func percent(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }
+
+// thousands writes 60000 as 60,000.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	var b strings.Builder
+	for i, r := range s {
+		if i > 0 && (len(s)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
