@@ -7,6 +7,7 @@ import (
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/incentives/books"
 	"github.com/posse-dev/posse/mechanisms/statistics"
+	"github.com/posse-dev/posse/protocols/checkpoint"
 )
 
 // encode returns the state's canonical bytes. Two replicas at the same index have
@@ -108,7 +109,7 @@ func (c *codec) log(l *Log) {
 	list(c, &hashes, (*codec).bytes)
 	if c.reading && c.err == nil {
 		var err error
-		if l.tree, err = ranges().NewRange(0, l.Size, hashes); err != nil {
+		if l.tree, err = checkpoint.NewRange(l.Size, hashes); err != nil {
 			c.err = errDamaged
 		}
 	}

@@ -149,7 +149,7 @@ type Member struct {
 
 	Offers, Wins, Delivered, Conflicts uint64
 
-	Contribution int64 // of the newest version, 2^-32 nat
+	Contribution int64 // sum over the published rounds, 2^-32 nat
 	Paid         incentives.Credits
 	LastOffer    int64 // Unix milliseconds
 	Changed      uint64

@@ -1,11 +1,9 @@
 package state
 
 import (
-	"encoding/binary"
 	"encoding/json"
 
-	"github.com/transparency-dev/merkle/compact"
-	"github.com/transparency-dev/merkle/rfc6962"
+	"github.com/posse-dev/posse/protocols/checkpoint"
 )
 
 // leafView is the JSON object in every leaf: when, who asked, and the kind's view.
@@ -28,8 +26,8 @@ func (t *turn) leaf(r Result, kind string) Result {
 		return r
 	}
 	r.Sequence = t.Log.Size
-	r.Leaf = encodeLeaf(r.Sequence, kind, view, r.Value)
-	if err := t.Log.tree.Append(rfc6962.DefaultHasher.HashLeaf(r.Leaf), nil); err != nil {
+	r.Leaf = checkpoint.Leaf{Sequence: r.Sequence, Kind: kind, View: view, Result: r.Value}.Encode()
+	if err := t.Log.tree.Append(checkpoint.Hash(r.Leaf)); err != nil {
 		r.halt = err
 		return r
 	}
@@ -39,25 +37,17 @@ func (t *turn) leaf(r Result, kind string) Result {
 
 // Root returns the root of the log at its present size.
 func (l *Log) Root() []byte {
-	if l.Size == 0 {
-		return rfc6962.DefaultHasher.EmptyRoot()
-	}
-	root, err := l.tree.GetRootHash(nil)
+	root, err := l.tree.Root()
 	if err != nil {
-		panic("state: a compact range without a root: " + err.Error()) // it begins at 0
+		panic("state: a range without a root: " + err.Error()) // it begins at 0
 	}
 	return root
 }
 
-func ranges() *compact.RangeFactory {
-	return &compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
-}
-
-func encodeLeaf(sequence uint64, kind string, view []byte, result string) []byte {
-	out := binary.LittleEndian.AppendUint64(nil, sequence)
-	for _, part := range []string{kind, string(view), result} {
-		out = binary.LittleEndian.AppendUint32(out, uint32(len(part)))
-		out = append(out, part...)
+func emptyRange() *checkpoint.Range {
+	r, err := checkpoint.NewRange(0, nil)
+	if err != nil {
+		panic("state: no empty range: " + err.Error())
 	}
-	return out
+	return r
 }

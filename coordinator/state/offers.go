@@ -62,7 +62,7 @@ func (t *turn) lateOffers(c *possev1.RecordOffers, late error) Result {
 	var result Result
 	for _, signed := range c.GetOffers() {
 		item := Item{Node: signed.GetNode(), Err: posse.As(late)}
-		got, known := e.offered(c.GetRound(), signed.GetNode())
+		got, known := e.Recorded(c.GetRound(), signed.GetNode())
 		if known && got.Digest == digest(signed.GetSigned().GetOffer()) {
 			item.Err, item.Duplicate = nil, true
 		}
@@ -71,8 +71,9 @@ func (t *turn) lateOffers(c *possev1.RecordOffers, late error) Result {
 	return result
 }
 
-// offered returns what is remembered of a node's offer in a round.
-func (e *Experiment) offered(round uint64, node string) (Offered, bool) {
+// Recorded returns what is remembered of a node's offer and report in a round, open
+// or finished.
+func (e *Experiment) Recorded(round uint64, node string) (Offered, bool) {
 	if r := e.Round; r != nil && r.ID == round {
 		o := r.Offer(node)
 		if o == nil {

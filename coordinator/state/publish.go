@@ -25,7 +25,7 @@ func (t *turn) publish(c *possev1.Publish) Result {
 	if err := t.mayPublish(e, r, c); err != nil {
 		return refusal(err)
 	}
-	parts, err := e.add(r)
+	parts, err := e.Next(r)
 	if err != nil {
 		return refusal(err)
 	}
@@ -56,11 +56,8 @@ func (t *turn) publish(c *possev1.Publish) Result {
 	if d := (Descriptor{digest(v.Descriptor), v.Descriptor}); !e.Known(d.Digest) || e.Descriptor().Digest != d.Digest {
 		e.Descriptors = append(e.Descriptors, d)
 	}
-	for _, m := range e.Members {
-		m.Contribution = 0
-	}
 	for _, x := range contributions {
-		e.Member(x.Node).Contribution = x.Units
+		e.Member(x.Node).Contribution += x.Units
 	}
 	e.Ended = v.Ended
 	e.Seed, e.Quotas, e.Draws, e.LastDraw = seed, quotas, 0, t.now
@@ -96,9 +93,10 @@ func (t *turn) mayPublish(e *Experiment, r *Round, c *possev1.Publish) error {
 	return nil
 }
 
-// add returns the parts of the next version: the newest one's plus the round's
-// reports, by node and leaf. The newest version's own parts do not change.
-func (e *Experiment) add(r *Round) ([]*Part, error) {
+// Next returns the parts of the next version: the newest one's plus the round's
+// reports, by node and leaf. The newest version's own parts do not change. A leader
+// plans with it, and the machine publishes it.
+func (e *Experiment) Next(r *Round) ([]*Part, error) {
 	var parts []*Part
 	if v := e.Newest(); v != nil {
 		parts = slices.Clone(v.Parts)
@@ -147,11 +145,20 @@ func (t *turn) deliver(e *Experiment, r *Round) {
 	}
 }
 
+// contributionMax bounds one round's contribution: 2^29 nats, which no information
+// reaches.
+const contributionMax = 1 << 61
+
+func within(v, bound int64) bool { return -bound <= v && v <= bound }
+
 func readContributions(e *Experiment, list []*possev1.Contribution) ([]Contribution, error) {
 	var out []Contribution
 	for i, c := range list {
 		if e.Member(c.GetNode()) == nil || i > 0 && c.GetNode() <= out[i-1].Node {
 			return nil, malformed("contributions", printable(c.GetNode()), "enrolled nodes, each once, by name")
+		}
+		if u, sum := c.GetUnits(), e.Member(c.GetNode()).Contribution; !within(u, contributionMax) || !within(sum+u, 2*contributionMax) {
+			return nil, outOfRange("contributions", "a large number", "below 2^29 nats a round and 2^30 in all")
 		}
 		out = append(out, Contribution{c.GetNode(), c.GetUnits()})
 	}

@@ -57,7 +57,7 @@ func (t *turn) lateReports(c *possev1.RecordReports, late error) Result {
 	var result Result
 	for _, signed := range c.GetReports() {
 		item := Item{Node: signed.GetNode(), Err: posse.As(late)}
-		got, known := e.offered(c.GetRound(), signed.GetNode())
+		got, known := e.Recorded(c.GetRound(), signed.GetNode())
 		if known && got.Report == digest(signed.GetSigned().GetReport()) {
 			item.Err, item.Duplicate = nil, true
 		}

@@ -108,7 +108,8 @@ type Offered struct {
 	Report [32]byte // digest of its report, zero without one
 }
 
-// Contribution is what a node's offers were worth, mean over rounds, 2^-32 nat.
+// Contribution is what a node's offer was worth in one round, 2^-32 nat: over the
+// published rounds the sum is kept, and who shows it divides by their number.
 type Contribution struct {
 	Node  string
 	Units int64

@@ -4,9 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/transparency-dev/merkle/compact"
-
 	"github.com/posse-dev/posse/incentives/books"
+	"github.com/posse-dev/posse/protocols/checkpoint"
 )
 
 // State is everything that the replicas agree on. It is changed by [Machine] alone;
@@ -62,7 +61,7 @@ type Invite struct {
 type Log struct {
 	Size       uint64
 	Checkpoint Checkpoint
-	tree       *compact.Range // of [0, Size)
+	tree       *checkpoint.Range // of [0, Size)
 }
 
 // Checkpoint is a signed tree head. The zero value means none yet.
@@ -79,7 +78,7 @@ type Cosignature struct {
 }
 
 func newState() *State {
-	return &State{book: books.New(), byID: map[[16]byte]*request{}, Log: Log{tree: ranges().NewEmptyRange(0)}}
+	return &State{book: books.New(), byID: map[[16]byte]*request{}, Log: Log{tree: emptyRange()}}
 }
 
 // Book returns the books. Callers only read it.
