@@ -89,7 +89,9 @@ func Compose(events []Event, delta float64) (Bounds, error) {
 		if e, ok := rdpEpsilon(list, delta); ok {
 			b.RDP = &e
 		}
-		if delta > 1e-300 {
+		if e, ok := exact(list, delta); ok {
+			b.PLD = &e
+		} else if delta > 1e-300 {
 			if p, err := NewPLD(list, delta); err == nil {
 				b.PLD = pointer(p.Epsilon())
 			}
@@ -101,6 +103,36 @@ func Compose(events []Event, delta float64) (Bounds, error) {
 		}
 	}
 	return b, nil
+}
+
+// exact returns the ε of lists whose loss distribution has a closed form: Gaussians
+// add up to one, and one discrete Gaussian is a sum over integers.
+func exact(list []Event, delta float64) (float64, bool) {
+	var squares float64
+	for _, e := range list {
+		if e.Mechanism != Gaussian || e.Sampling < 1 {
+			squares = 0
+			break
+		}
+		r := e.Sensitivity / e.Sigma
+		squares += float64(e.Count) * r * r
+	}
+	if squares > 0 {
+		mu := math.Sqrt(squares)
+		if len(list) > 1 {
+			mu *= 1 + float64(len(list))*0x1p-52
+		}
+		e, err := GDPEpsilon(mu, delta)
+		return e, err == nil
+	}
+	if e := list[0]; len(list) == 1 && e.Mechanism == DiscreteGaussian && e.Count == 1 && e.Sampling == 1 && e.Sigma <= 1e5 {
+		at := func(epsilon float64) bool { return DiscreteGaussianDelta(e.Sigma, e.Sensitivity, epsilon) <= delta }
+		rho, _ := e.rho()
+		if high, err := ZCDPEpsilon(rho, delta); err == nil && at(high) {
+			return leastTrueWithin(0, high, 1e-12, at), true
+		}
+	}
+	return 0, false
 }
 
 func pointer(x float64) *float64 { return &x }
