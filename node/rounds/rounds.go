@@ -111,7 +111,8 @@ type (
 	Release struct{ Leaf uint64 }
 	// Ready tells the leader the node's public clock.
 	Ready struct{ Decisions uint64 }
-	// MakeOffer signs and stores an offer of these leaves.
+	// MakeOffer signs and stores an offer of these leaves; none: the node declines,
+	// so that nobody waits for it.
 	MakeOffer struct {
 		Round  uint64
 		Claims []*possev1.LeafClaim
@@ -200,9 +201,6 @@ func (r *Rounds) round(now int64, round *possev1.NodeRound, full []uint64) (out 
 			}
 		}
 		if len(r.making) > 0 {
-			return out
-		}
-		if len(r.released) == 0 {
 			return out
 		}
 		return append(out, MakeOffer{Round: round.GetId(), Claims: r.claims()})
