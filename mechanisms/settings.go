@@ -43,8 +43,14 @@ type Privacy struct {
 	FractionBits     uint8
 }
 
-// PerRecord returns the exact ε of one record: ε divided by the contributions
-// that one unit may make.
+// PerRecord returns the ε of one record: ε divided by the contributions that one
+// unit may make, rounded down to whole nano-ε, the unit that budgets count in.
+// Noise is made for exactly this number, so that a record costs a whole spend and
+// MaxContributions of them never exceed ε: with 1/3 a record would cost
+// 333,333,334 nano-ε and the third would be refused. It is 0 where ε is too small
+// for so many contributions.
 func (p Privacy) PerRecord() *big.Rat {
-	return new(big.Rat).Quo(p.Epsilon, new(big.Rat).SetInt(new(big.Int).SetUint64(max(1, p.MaxContributions))))
+	nano := new(big.Int).Mul(p.Epsilon.Num(), new(big.Int).SetUint64(dp.NanoPerEpsilon))
+	nano.Div(nano, new(big.Int).Mul(p.Epsilon.Denom(), new(big.Int).SetUint64(max(1, p.MaxContributions))))
+	return new(big.Rat).SetFrac(nano, new(big.Int).SetUint64(dp.NanoPerEpsilon))
 }

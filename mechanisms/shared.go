@@ -40,8 +40,8 @@ type Window interface {
 	// known before any feedback, such as how often each arm was due. Blocks that
 	// depend on records are zero.
 	Slots(first, n uint64) (*statistics.Set, error)
-	// Record appends what one record adds to dst: bounded by the layout before
-	// anything else sees it. It returns [ErrForeign] when the action is not part of
+	// Record appends what one record adds to dst, in ascending order of block and
+	// cell: bounded by the layout before anything else sees it. It returns [ErrForeign] when the action is not part of
 	// this window (a late record of an arm that was dropped since), and a
 	// [posse.Error] for feedback that is not valid.
 	Record(dst []statistics.Increment, c Context, a Action, f Feedback) ([]statistics.Increment, error)

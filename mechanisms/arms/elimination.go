@@ -8,6 +8,7 @@ import (
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
+	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/robust"
 	"github.com/posse-dev/posse/mechanisms/statistics"
@@ -114,8 +115,9 @@ func (e *Elimination) setBonus(s mechanisms.Settings) error {
 // setNoise fixes the layout: what one record may do, and which noise hides it.
 //
 // silo: Laplace of scale C·Δ/ε on each arm's sum, C the contributions of a unit,
-// Δ = 2^f (zero-out) or 2·2^f (replace); a record costs ε/C.
-// local: each record becomes one random sign at ε/C.
+// Δ = 2^f (zero-out) or 2·2^f (replace); a record costs ε/C, rounded down to whole
+// nano-ε ([mechanisms.Privacy.PerRecord]), and the scale is made for that.
+// local: each record becomes one random sign at ε/C, rounded in the same way.
 func (e *Elimination) setNoise(s mechanisms.Settings) error {
 	k := []int{len(s.Arms)}
 	count := statistics.BlockSpec{Name: "count", Shape: k, Record: 1, Claim: true}
@@ -127,7 +129,7 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 		return posse.OutOfRange("privacy.fractionBits", fmt.Sprint(f), "[4, 40]", "16 is the default")
 	}
 	unit := uint64(1) << f
-	sum := statistics.BlockSpec{Name: "sum", Shape: k, Scale: f, Record: int64(unit), L1: unit, L2Squared: unit * unit}
+	sum := statistics.BlockSpec{Name: "sum", Shape: k, Scale: f, Record: int64(unit), L1: unit, L2Squared: squared(unit)}
 	if s.Privacy == nil {
 		e.layout = statistics.Layout{count, sum}
 		return nil
@@ -136,11 +138,15 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 		return posse.OutOfRange("privacy.epsilon", "none", "(0, 20]", "1 is a common choice")
 	}
 	perRecord := s.Privacy.PerRecord()
+	if perRecord.Sign() == 0 {
+		return posse.OutOfRange("privacy.epsilon", "less than 1e-9 a record", "at least privacy.maxContributions·1e-9",
+			"raise epsilon, or lower maxContributions")
+	}
 	switch s.Privacy.Model {
 	case dp.Local:
 		e.byRecord = true
 		sum.Noise = statistics.DuchiPerRecord
-		sum.L1, sum.L2Squared = 2*unit, 4*unit*unit
+		sum.L1, sum.L2Squared = 2*unit, squared(2*unit)
 		var ok bool
 		if sum.Num, sum.Den, ok = ratio(perRecord); !ok {
 			return tooFine()
@@ -150,16 +156,19 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 	case dp.Silo:
 		e.byRecord = s.Privacy.PublicArrival
 		if s.Privacy.Relation == dp.Replace {
-			sum.L1, sum.L2Squared = 2*unit, 4*unit*unit
+			sum.L1, sum.L2Squared = 2*unit, squared(2*unit)
 		}
 		sum.Noise = statistics.LaplacePerReport
-		b := new(big.Rat).Quo(new(big.Rat).SetInt(new(big.Int).SetUint64(sum.L1)), perRecord)
-		var ok bool
-		if sum.Num, sum.Den, ok = ratio(b); !ok {
-			return tooFine()
+		spend, err := dp.SpendOfEpsilon(perRecord)
+		if err != nil {
+			return err
 		}
-		scale, _ := b.Float64()
-		e.scale = scale / float64(unit)
+		law, err := noise.LaplaceFor(sum.L1, spend)
+		if err != nil {
+			return err
+		}
+		sum.Num, sum.Den = law.Scale()
+		e.scale = float64(sum.Num) / float64(sum.Den) / float64(unit)
 	default:
 		return &posse.Error{
 			Code: posse.InvalidArgument, Reason: "COMBINATION_REFUSED", Field: "policy.name", Value: e.name,
@@ -173,6 +182,15 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 
 func ratio(r *big.Rat) (num, den uint64, ok bool) {
 	return r.Num().Uint64(), r.Denom().Uint64(), r.Num().IsUint64() && r.Denom().IsUint64() && r.Sign() > 0
+}
+
+// squared returns n², or the largest number where that does not fit: a sensitivity
+// is never understated.
+func squared(n uint64) uint64 {
+	if high, low := bits.Mul64(n, n); high == 0 {
+		return low
+	}
+	return math.MaxUint64
 }
 
 func tooFine() error {

@@ -1,7 +1,9 @@
 package statistics
 
 import (
+	"errors"
 	"math/big"
+	"math/bits"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
@@ -67,27 +69,56 @@ func fraction(a, b, c, d uint64) *big.Rat {
 }
 
 // Enforce checks on the integers themselves that one record keeps to what will be
-// charged for it: every cell within Record, and every noised block within L1. A
-// policy that breaks its own promise is stopped here, whatever it computed.
+// charged for it: every cell within Record, every noised block within L1 and
+// L2Squared, at most one number of a block that is randomised record by record
+// (each number would cost its ε again), and every cell at most once, which the
+// order of a record shows: by block and cell, ascending. A policy that breaks its
+// own promise is stopped here, whatever it computed.
+//
+// It sees one record, not two: that any two records are within L1 under replace
+// is the policy's to keep, and package policytest's to check.
 func (l Layout) Enforce(record []Increment) error {
-	var l1 [maxBlocks]uint64
-	for _, inc := range record {
-		if inc.Block < 0 || inc.Block >= len(l) || inc.Cell < 0 || inc.Cell >= l[inc.Block].Cells() {
+	var l1, l2 [maxBlocks]uint64
+	for i, inc := range record {
+		if inc.Block < 0 || inc.Block >= min(len(l), maxBlocks) || inc.Cell < 0 || inc.Cell >= l[inc.Block].Cells() {
 			return ErrShape
 		}
-		size := inc.Value
-		if size < 0 {
+		b := l[inc.Block]
+		size := uint64(inc.Value)
+		if inc.Value < 0 {
 			size = -size
 		}
-		if size < 0 || size > l[inc.Block].Record {
-			return errSensitivity(l[inc.Block].Name)
+		if size > uint64(b.Record) {
+			return errSensitivity(b.Name)
 		}
-		if l1[inc.Block] += uint64(size); l[inc.Block].Noise != Public && l1[inc.Block] > l[inc.Block].L1 {
-			return errSensitivity(l[inc.Block].Name)
+		if i > 0 && record[i-1].Block >= inc.Block {
+			if record[i-1].Block > inc.Block || record[i-1].Cell >= inc.Cell {
+				return ErrOrder
+			}
+			if b.Noise == DuchiPerRecord {
+				return errSensitivity(b.Name)
+			}
+		}
+		if b.Noise == Public {
+			continue
+		}
+		high, square := bits.Mul64(size, size)
+		sum1, carry1 := bits.Add64(l1[inc.Block], size, 0)
+		sum2, carry2 := bits.Add64(l2[inc.Block], square, 0)
+		l1[inc.Block], l2[inc.Block] = sum1, sum2
+		if carry1 != 0 || sum1 > b.L1 {
+			return errSensitivity(b.Name)
+		}
+		if b.Noise == GaussianPerReport && (high != 0 || carry2 != 0 || sum2 > b.L2Squared) {
+			return errSensitivity(b.Name)
 		}
 	}
 	return nil
 }
+
+// ErrOrder is returned for a record that is not in ascending order of block and
+// cell, or names a cell twice.
+var ErrOrder = errors.New("a record names its cells in ascending order, each once")
 
 func errSensitivity(block string) error {
 	return &posse.Error{

@@ -11,6 +11,7 @@ var errMalformed = errors.New("the statistics are malformed")
 const (
 	maxBlocks = 64
 	maxName   = 64
+	maxRank   = 8
 )
 
 // Encode returns the canonical bytes of s: block count, then for each block its
@@ -107,7 +108,7 @@ func DecodeLayout(data []byte) (Layout, []byte, error) {
 			return nil, nil, errMalformed
 		}
 		l[i].Name, data = string(data[:n]), data[n:]
-		if n, data, err = length(data, 8); err != nil {
+		if n, data, err = length(data, maxRank); err != nil {
 			return nil, nil, err
 		}
 		for range n {

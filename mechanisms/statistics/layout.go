@@ -3,6 +3,7 @@ package statistics
 import (
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // Mechanism says which noise a block takes, and where. The zero value is
@@ -68,13 +69,21 @@ type Layout []BlockSpec
 // MaxCells bounds a layout: more numbers than this do not fit a report.
 const MaxCells = 1 << 20
 
-// Validate checks what every later step relies on: names are there and distinct,
-// shapes positive, cells at most [MaxCells], noise parameters positive.
+// Validate checks what every later step relies on: at most 64 blocks, names of at
+// most 64 bytes, distinct, at most 8 dimensions, all positive, cells at most
+// [MaxCells], noise parameters positive, and no block charged for less than one
+// cell's bound.
 func (l Layout) Validate() error {
+	if len(l) > maxBlocks {
+		return fmt.Errorf("%d blocks, at most %d", len(l), maxBlocks)
+	}
 	total, seen := 0, map[string]bool{}
 	for _, b := range l {
-		if b.Name == "" || seen[b.Name] {
-			return fmt.Errorf("block %q: the name must be there once", b.Name)
+		if b.Name == "" || len(b.Name) > maxName || seen[b.Name] {
+			return fmt.Errorf("block %.64q: the name must be there once, with at most %d bytes", b.Name, maxName)
+		}
+		if len(b.Shape) > maxRank {
+			return fmt.Errorf("block %q: more than %d dimensions", b.Name, maxRank)
 		}
 		seen[b.Name] = true
 		cells := 1
@@ -92,6 +101,12 @@ func (l Layout) Validate() error {
 		}
 		if b.Scale > 40 || b.Record < 0 || b.Record > math.MaxInt64>>2 {
 			return fmt.Errorf("block %q: scale or record bound out of range", b.Name)
+		}
+		if b.Noise != Public && (b.Record == 0 || b.L1 < uint64(b.Record)) {
+			return fmt.Errorf("block %q: a record may move a cell by %d and is charged for %d", b.Name, b.Record, b.L1)
+		}
+		if high, square := bits.Mul64(uint64(b.Record), uint64(b.Record)); b.Noise == GaussianPerReport && (high != 0 || b.L2Squared < square) {
+			return fmt.Errorf("block %q: a record may move a cell by %d and is charged for less in L2", b.Name, b.Record)
 		}
 		if b.Noise > DuchiPerRecord {
 			return fmt.Errorf("block %q: unknown mechanism %d", b.Name, b.Noise)

@@ -33,7 +33,8 @@ type Set struct {
 }
 
 // Increment is what one record adds to one cell of one block. A record is a
-// short list of them, so that adding it costs what it touches.
+// short list of them, so that adding it costs what it touches: by block and cell,
+// ascending, each cell once.
 type Increment struct {
 	Block, Cell int
 	Value       int64
@@ -83,18 +84,24 @@ func (s *Set) Merge(o *Set) error {
 	return nil
 }
 
-// Add adds one record. It changes nothing when it returns an error.
+// Add adds one record. It changes nothing when it returns an error. A record may
+// name a cell more than once: the cell's running sum is what is checked.
 func (s *Set) Add(record []Increment) error {
-	for _, inc := range record {
-		if inc.Block < 0 || inc.Block >= len(s.Blocks) || inc.Cell < 0 || inc.Cell >= len(s.Blocks[inc.Block].Sum) {
-			return ErrShape
+	for i, inc := range record {
+		err := ErrShape
+		if inc.Block >= 0 && inc.Block < len(s.Blocks) && inc.Cell >= 0 && inc.Cell < len(s.Blocks[inc.Block].Sum) {
+			cell := &s.Blocks[inc.Block].Sum[inc.Cell]
+			var sum int64
+			if sum, err = add(*cell, inc.Value); err == nil {
+				*cell = sum
+			}
 		}
-		if _, err := add(s.Blocks[inc.Block].Sum[inc.Cell], inc.Value); err != nil {
+		if err != nil {
+			for _, done := range record[:i] {
+				s.Blocks[done.Block].Sum[done.Cell] -= done.Value
+			}
 			return err
 		}
-	}
-	for _, inc := range record {
-		s.Blocks[inc.Block].Sum[inc.Cell] += inc.Value
 	}
 	return nil
 }
