@@ -52,6 +52,7 @@ var house = [][]string{
 	{"coordinator", "node"},
 	{"simnet"}, // holds the traffic that its engines run on
 	{"simnet/dataset", "simnet/figure", "simnet/fast", "simnet/faults", "simnet/full"},
+	{"simnet/demo"},
 	{"cmd/posse"},
 }
 
