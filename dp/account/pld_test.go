@@ -118,7 +118,7 @@ func TestPLDIsJustAboveDirectConvolution(t *testing.T) {
 		{[]Event{{Mechanism: RandomizedResponse, Epsilon: 1.375}}, math.Exp(-6.5)},
 		{[]Event{{Mechanism: DiscreteLaplace, Scale: 1}, {Mechanism: RandomizedResponse, Epsilon: 1.375}}, math.Exp(-2)},
 	}
-	for seed := range 40 {
+	for seed := range 20 {
 		lists = append(lists, list{smallEvents().Example(seed), math.Exp(rapid.Float64Range(-30, -2).Example(seed))})
 	}
 	for _, l := range lists {
