@@ -80,6 +80,9 @@ func Open(ctx context.Context, config Config) (*Consensus, error) {
 }
 
 func (c *Consensus) open() (err error) {
+	if err := c.warnOfSlowDisk(); err != nil {
+		return err
+	}
 	logger := newLogger(c.config.Logger)
 	disk := c.config.Disk
 	if disk == nil {
