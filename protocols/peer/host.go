@@ -305,6 +305,21 @@ func (h *Host) Open(ctx context.Context, to, proto string) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := h.open(ctx, id, proto)
+	if err != nil && ctx.Err() == nil && h.inner.Network().Connectedness(id) != network.Connected {
+		// The connection was closed by the other side, or died, unnoticed until now.
+		s, err = h.open(ctx, id, proto)
+	}
+	if err != nil {
+		return nil, &posse.Error{
+			Code: posse.Unavailable, Reason: "PEER_UNREACHABLE", Field: to,
+			Message: "peer cannot be reached", Hint: "check that it runs and that its address is right", Cause: err,
+		}
+	}
+	return &Stream{inner: s}, nil
+}
+
+func (h *Host) open(ctx context.Context, id peer.ID, proto string) (network.Stream, error) {
 	if h.inner.Network().Connectedness(id) != network.Connected {
 		addresses := h.book.addresses(id)
 		h.inner.Peerstore().ClearAddrs(id) // an old address may have become another's
@@ -315,14 +330,7 @@ func (h *Host) Open(ctx context.Context, to, proto string) (*Stream, error) {
 			s.Backoff().Clear(id)
 		}
 	}
-	s, err := h.inner.NewStream(ctx, id, protocol.ID(proto))
-	if err != nil {
-		return nil, &posse.Error{
-			Code: posse.Unavailable, Reason: "PEER_UNREACHABLE", Field: to,
-			Message: "peer cannot be reached", Hint: "check that it runs and that its address is right", Cause: err,
-		}
-	}
-	return &Stream{inner: s}, nil
+	return h.inner.NewStream(ctx, id, protocol.ID(proto))
 }
 
 // connected starts what lives as long as the connection. A peer over its number
