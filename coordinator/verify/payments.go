@@ -1,0 +1,153 @@
+package verify
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/posse-dev/posse/incentives"
+	"github.com/posse-dev/posse/incentives/auction"
+	"github.com/posse-dev/posse/incentives/books"
+	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/mechanisms/catalogue"
+	"github.com/posse-dev/posse/mechanisms/statistics"
+	"github.com/posse-dev/posse/protocols/experiment"
+	"github.com/posse-dev/posse/protocols/possev1"
+)
+
+// settle books what a settlement fixed and, where bids are public, holds the auction
+// again.
+func (r *replay) settle(b settleBody) {
+	e, o := r.round(b.Experiment, b.Round)
+	if e == nil {
+		return
+	}
+	if o.settled {
+		r.fail("round %d is settled twice", b.Round)
+		return
+	}
+	o.settled, o.winners, o.share = true, b.Winners, b.Share
+	var payments []books.Payment
+	for _, p := range b.Winners {
+		if o.offer(p.Node) == nil {
+			r.fail("%s is bought and offered nothing", p.Node)
+		}
+		if p.Amount > o.Reserve {
+			r.fail("%s is paid %d, above the announced reserve of %d", p.Node, p.Amount, o.Reserve)
+		}
+		payments = append(payments, books.Payment{Node: p.Node, Amount: incentives.Credits(p.Amount)})
+	}
+	if !o.Paid {
+		return
+	}
+	r.booked(books.Order{
+		ID: id("settle", b.Experiment, b.Round), Kind: books.Settle, Experiment: b.Experiment, Round: b.Round, Payments: payments,
+	})
+	r.auction(e, o)
+}
+
+// auction settles again from the public bids; sealed ones can't be recomputed
+// without their openings.
+func (r *replay) auction(e *experimentLog, o *roundLog) {
+	for _, offer := range o.offers {
+		if len(offer.Signed) == 0 {
+			return
+		}
+	}
+	file, err := experiment.Read(o.Experiment, e.file)
+	if err != nil || file.Incentives == nil {
+		r.fail("the experiment's file can't be read: %v", err)
+		return
+	}
+	shared, err := catalogue.Default().Shared(file.Policy.Name, file.Settings())
+	if err != nil {
+		r.fail("the experiment's policy is not known here: %v", err)
+		return
+	}
+	prior, err := published(shared, e.model)
+	if err != nil {
+		r.fail("what was published can't be weighed: %v", err)
+		return
+	}
+	var offers []incentives.Offer
+	for _, offer := range o.offers {
+		var signed possev1.Offer
+		if err := proto.Unmarshal(offer.Signed, &signed); err != nil {
+			r.fail("the offer of %s can't be read", offer.Node)
+			return
+		}
+		worth, err := r.worth(shared, e, offer)
+		if err != nil {
+			continue // left out of the auction, too
+		}
+		offers = append(offers, incentives.Offer{Node: offer.Node, Bid: incentives.Credits(signed.GetBidMicro()), Information: worth})
+	}
+	recorded := auction.Outcome{Payments: credits(o.winners), ShareUnits: int64(o.share)}
+	for _, w := range o.winners {
+		recorded.Winners = append(recorded.Winners, w.Node)
+	}
+	rule := auction.Rule{
+		Prior: prior, Reserve: incentives.Credits(o.Reserve),
+		Coverage: file.Incentives.Coverage.Float64(), Threshold: file.Incentives.Threshold.Float64(),
+	}
+	for _, d := range auction.Verify(rule, offers, recorded, auction.AuditTolerance()) {
+		if d.Violation {
+			r.fail("the auction of round %d gives another result: %s of %s is %s, recomputed %s", o.Round, d.Field, d.Node, d.Recorded, d.Recomputed)
+		}
+	}
+	r.rounds.Recomputed++
+}
+
+// published is the auction's prior: the identity and everything published.
+func published(shared mechanisms.Shared, m mechanisms.Model) (statistics.Information, error) {
+	ones := make([]float64, shared.Dimension())
+	for i := range ones {
+		ones[i] = 1
+	}
+	identity := statistics.Counts(ones...)
+	var sum statistics.Information
+	for i, p := range m.Parts {
+		more, err := shared.Information(p.Descriptor, p.Descriptor.Layout.Claim(p.Sum))
+		if err != nil {
+			return sum, err
+		}
+		if i == 0 {
+			sum = more
+		} else if sum, err = sum.Add(more); err != nil {
+			return sum, err
+		}
+	}
+	if len(m.Parts) == 0 {
+		return identity, nil
+	}
+	sum, err := sum.Repair(0, 0) // noise may leave a negative count
+	if err != nil {
+		return sum, err
+	}
+	if !sum.Diagonal() {
+		identity = identity.Dense()
+	}
+	return sum.Add(identity)
+}
+
+// worth is the information of one offer.
+func (r *replay) worth(shared mechanisms.Shared, e *experimentLog, offer offerBody) (total statistics.Information, err error) {
+	for i, c := range offer.Leaves {
+		d, err := mechanisms.DecodeDescriptor(e.descriptors[c.Descriptor])
+		if err != nil {
+			return total, err
+		}
+		claim, err := statistics.Decode(c.Claim)
+		if err != nil {
+			return total, err
+		}
+		more, err := shared.Information(d, claim)
+		if err != nil {
+			return total, err
+		}
+		if i == 0 {
+			total = more
+		} else if total, err = total.Add(more); err != nil {
+			return total, err
+		}
+	}
+	return total, total.Valid()
+}
