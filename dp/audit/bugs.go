@@ -90,9 +90,9 @@ func Bugs() []Bug {
 				if noise.Bernoulli(1, 2, src) {
 					z = -z
 				}
-				// the view: does the output lie on the grid that a sum of 1 leaves, 2^−53?
+				// the view: does the output lie off the grid of 2^−53, where 1 + z always is?
 				out := float64(count(with, 1)) + z
-				if grid := out * 0x1p53; math.Abs(out) < 0.5 && grid == math.Trunc(grid) {
+				if grid := out * 0x1p53; math.Abs(out) < 0.5 && grid != math.Trunc(grid) {
 					return 1
 				}
 				return 0
