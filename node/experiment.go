@@ -106,7 +106,7 @@ func (n *Node) find(name string) (*taken, error) {
 		return t, nil
 	}
 	return nil, &posse.Error{
-		Code: posse.NotFound, Reason: "UNKNOWN_EXPERIMENT", Field: "experiment", Value: strconv.Quote(cut(name)),
+		Code: posse.NotFound, Reason: "WRONG_EXPERIMENT", Field: "experiment", Value: strconv.Quote(cut(name)),
 		Allowed: n.names(), Message: "this node takes part in no experiment of that name", Hint: "posse node status lists them",
 	}
 }

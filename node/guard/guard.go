@@ -100,7 +100,7 @@ func (g *Guard) account(experiment string) (*account, error) {
 	a, ok := g.experiments[experiment]
 	if !ok {
 		return nil, &posse.Error{
-			Code: posse.NotFound, Reason: "UNKNOWN_EXPERIMENT", Field: "experiment", Value: experiment,
+			Code: posse.NotFound, Reason: "WRONG_EXPERIMENT", Field: "experiment", Value: experiment,
 			Message: "this node takes part in no such experiment", Hint: "posse node status lists them",
 		}
 	}
