@@ -96,9 +96,9 @@ func TestPromisedLengthAllocatesNothingBeforeItsBytesCome(t *testing.T) {
 		require.Error(t, wire.Read(bytes.NewReader(promise), new(wrapperspb.BytesValue), wire.ReportMax))
 	}
 	runtime.ReadMemStats(&after)
-	// A step and the small change of errors; a reader that believed the promise
+	// A step, twice that under the race detector; a reader that believed the promise
 	// would take 32 MiB a try.
-	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/tries, uint64(2*wire.Step))
+	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/tries, uint64(4*wire.Step))
 }
 
 func TestStrictNamesWhereAnUnknownFieldIs(t *testing.T) {
