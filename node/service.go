@@ -63,3 +63,41 @@ func (n *Node) Budget() (*possev1.BudgetResponse, error) {
 	}
 	return out, nil
 }
+
+// Status is what the node knows of one experiment.
+type Status struct {
+	Version uint64 // that it decides with
+	Newest  uint64 // that it may fetch, as the leader showed last
+	Quota   uint64 // decisions of one window; 0 where rounds follow a clock
+	Round   uint64 // the newest that the leader showed
+	Ended   bool   // learning is over, by the version that it decides with
+}
+
+// Status reports on an experiment; ok is false while the node takes no part in it.
+func (n *Node) Status(experiment string) (s Status, ok bool) {
+	n.mu.RLock()
+	t, ok := n.experiments[experiment]
+	n.mu.RUnlock()
+	if !ok {
+		return Status{}, false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s = Status{
+		Version: t.model.Version, Newest: t.view.GetGranted(), Quota: t.view.GetQuota(), Round: t.view.GetRound().GetId(),
+		Ended: t.now.Ended,
+	}
+	return s, true
+}
+
+// Summary is what the version that the node decides with knows, in the
+// experiment's unit.
+func (n *Node) Summary(experiment string) (mechanisms.Summary, error) {
+	t, err := n.find(experiment)
+	if err != nil {
+		return mechanisms.Summary{}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.shared.Summary(t.model, t.now)
+}
