@@ -107,7 +107,7 @@ func TestProposalWithoutAMajorityHasAnUnknownOutcome(t *testing.T) {
 }
 
 func TestProposalThatOutlivesItsContextHasAnUnknownOutcome(t *testing.T) {
-	replicas := cluster(t, 3, func(c *consensus.Config) { c.Timing = consensus.WAN() })
+	replicas := cluster(t, 3, func(c *consensus.Config) { c.Timing = consensus.LAN() })
 	led := leader(t, replicas)
 	for _, r := range without(replicas, led) {
 		require.NoError(t, r.Close())
