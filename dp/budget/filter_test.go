@@ -3,6 +3,8 @@ package budget_test
 import (
 	"fmt"
 	"math"
+	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -166,6 +168,40 @@ func TestConcurrentChargesNeverOverspendByOne(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, chargeTogether(count, func() error { _, err := f.Charge(epsilon(1)); return err }))
 	assert.Equal(t, epsilon(count-1), f.Spent())
+}
+
+func TestTwinThatChecksThenAddsOverspends(t *testing.T) {
+	const count = 20_000
+	var spent atomic.Uint64
+	refused := chargeTogether(count, func() error {
+		before := spent.Load()
+		if before+1 > count/2 {
+			return budget.ErrExhausted
+		}
+		runtime.Gosched() // as a lock that is given up between the check and the sum
+		spent.Store(before + 1)
+		return nil
+	})
+	assert.Less(t, refused, int64(count/2), "more charges passed than the limit allows: the test above would see it")
+}
+
+// Ten million unit charges on a budget of one less: run with POSSE_SOAK=1.
+func TestTenMillionConcurrentCharges(t *testing.T) {
+	if os.Getenv("POSSE_SOAK") == "" {
+		t.Skip("a soak test: set POSSE_SOAK=1")
+	}
+	const count = 10_000_000
+	f, err := budget.NewFilter(budget.Pure, epsilon(count-1), "x")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, chargeTogether(count, func() error { _, err := f.Charge(epsilon(1)); return err }))
+	assert.Equal(t, epsilon(count-1), f.Spent())
+}
+
+func BenchmarkFilterCharge(b *testing.B) {
+	f, _ := budget.NewFilter(budget.Pure, epsilon(math.MaxUint64), "x")
+	for b.Loop() {
+		_, _ = f.Charge(epsilon(1))
+	}
 }
 
 func TestSpentNeverDecreasesNorExceedsTheLimit(t *testing.T) {

@@ -323,7 +323,8 @@ func (l *UserLimit) Totals() iter.Seq2[User, dp.Spend] {
 }
 
 // RestoreOwn sets what user has spent in experiment, as [UserLimit.Users] gave it,
-// unless it is more already. It leaves her total alone: restore that too. (Charges
+// unless it is more already. Her total becomes at least that where the units are
+// the same; restore the totals too. (Charges
 // can't be had back from sums: under a limit in ρ two charges of ε = 1 are a total
 // of ρ = 1, and one of ε = 2 is ρ = 2.)
 func (l *UserLimit) RestoreOwn(experiment string, user User, own dp.Spend) error {
@@ -334,8 +335,11 @@ func (l *UserLimit) RestoreOwn(experiment string, user User, own dp.Spend) error
 		return err
 	}
 	c.total = dp.Spend{}
+	if c.share.rule.kind == l.all.kind {
+		c.total = c.own // one experiment's spend is a lower bound of the total, in the same units
+	}
 	if i, known := l.index[user]; known {
-		c.own, c.total = c.own.Max(c.share.spent[i]), l.total[i]
+		c.own, c.total = c.own.Max(c.share.spent[i]), c.total.Max(l.total[i])
 	}
 	l.record(c, user)
 	return nil
