@@ -30,6 +30,7 @@ func (b *bridgeLogger) Error(m string, pairs ...any) { b.to.Error(m, plain(pairs
 func (b *bridgeLogger) With(pairs ...any) hclog.Logger {
 	return &bridgeLogger{b.Logger, b.to.With(plain(pairs)...)}
 }
+
 func (b *bridgeLogger) Named(name string) hclog.Logger {
 	return &bridgeLogger{b.Logger, b.to.With("part", name)}
 }

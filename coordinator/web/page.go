@@ -133,8 +133,12 @@ func (p *page) frame(v View) {
 // navigation lists the pages that exist.
 func navigation(v View) []link {
 	nav := []link{
-		{Text: "Overview", Path: "/"}, {Text: "Experiments", Path: "/experiments"}, {Text: "Nodes", Path: "/nodes"},
-		{Text: "Privacy", Path: "/privacy"}, {Text: "Books", Path: "/books"}, {Text: "Rounds", Path: "/rounds"},
+		{Text: "Overview", Path: "/"},
+		{Text: "Experiments", Path: "/experiments"},
+		{Text: "Nodes", Path: "/nodes"},
+		{Text: "Privacy", Path: "/privacy"},
+		{Text: "Books", Path: "/books"},
+		{Text: "Rounds", Path: "/rounds"},
 	}
 	if v.Log != nil {
 		nav = append(nav, link{Text: "Log", Path: "/log"})
@@ -163,8 +167,10 @@ func warning(v View) *banner {
 	case v.Books != nil && !v.Books.Balanced:
 		return &banner{Kind: "bad", Strong: booksOff(v.Books), Then: "Compare with posse books show on another replica."}
 	case v.Cluster.Leader == "":
-		b := &banner{Kind: "bad", Strong: "No leader.", Text: "Nodes go on deciding with the versions they hold.",
-			Then: "No round opens and nothing is paid until most replicas answer each other. Look at posse coordinator status."}
+		b := &banner{
+			Kind: "bad", Strong: "No leader.", Text: "Nodes go on deciding with the versions they hold.",
+			Then: "No round opens and nothing is paid until most replicas answer each other. Look at posse coordinator status.",
+		}
 		if since := clock(v.Cluster.Since, v.Now); since != "" {
 			b.Strong = "No leader since " + since + "."
 		}

@@ -12,33 +12,57 @@ func TestOverviewSaysHonestlyWhatLearningTogetherBrought(t *testing.T) {
 		change func(*Experiment)
 		want   string
 	}{
-		"it helped": {func(e *Experiment) {},
-			"Learning together closed 77\u202f% of the gap between choosing at random and always choosing best. Each alone would have closed 33\u202f%."},
-		"it did not help": {func(e *Experiment) { e.Demo.Together, e.Demo.Alone = 0.41, ptr(0.43) },
-			"Learning together did not help here: 41\u202f% of the gap closed together, 43\u202f% each alone."},
-		"it made no difference that shows": {func(e *Experiment) { e.Demo.Together, e.Demo.Alone = 0.4304, ptr(0.4296) },
-			"Learning together did not help here: 43\u202f% of the gap closed together, 43\u202f% each alone."},
-		"it was worse than chance": {func(e *Experiment) { e.Demo.Together = -0.02 },
-			"Learning together did no better than choosing at random: mean reward −0.0200 against 0.0000."},
-		"there is nothing to choose": {func(e *Experiment) { e.Demo.Best, e.Demo.Together = 0, 0 },
-			"There was no gap to close: choosing at random gives as much as always choosing best. a is the best of two arms."},
-		"the arms can't be told apart": {func(e *Experiment) { e.Preferred, e.Arms[1].Alive = "", true },
-			"The arms can’t be told apart with this much data and privacy. Learning together closed 77\u202f% of the gap between choosing at random and always choosing best."},
+		"it helped": {
+			func(e *Experiment) {},
+			"Learning together closed 77\u202f% of the gap between choosing at random and always choosing best. Each alone would have closed 33\u202f%.",
+		},
+		"it did not help": {
+			func(e *Experiment) { e.Demo.Together, e.Demo.Alone = 0.41, ptr(0.43) },
+			"Learning together did not help here: 41\u202f% of the gap closed together, 43\u202f% each alone.",
+		},
+		"it made no difference that shows": {
+			func(e *Experiment) { e.Demo.Together, e.Demo.Alone = 0.4304, ptr(0.4296) },
+			"Learning together did not help here: 43\u202f% of the gap closed together, 43\u202f% each alone.",
+		},
+		"it was worse than chance": {
+			func(e *Experiment) { e.Demo.Together = -0.02 },
+			"Learning together did no better than choosing at random: mean reward −0.0200 against 0.0000.",
+		},
+		"there is nothing to choose": {
+			func(e *Experiment) { e.Demo.Best, e.Demo.Together = 0, 0 },
+			"There was no gap to close: choosing at random gives as much as always choosing best. a is the best of two arms.",
+		},
+		"the arms can't be told apart": {
+			func(e *Experiment) { e.Preferred, e.Arms[1].Alive = "", true },
+			"The arms can’t be told apart with this much data and privacy. Learning together closed 77\u202f% of the gap between choosing at random and always choosing best.",
+		},
 		"it is too early to say": {func(e *Experiment) {
 			e.Preferred, e.Arms[1].Alive, e.Stage, e.Finished, e.Demo.Alone, e.Demo.Together = "", true, Learning, false, nil, 0.52
 		}, "So far, learning together closed 52\u202f% of the gap. Both arms are still in play; it is too early to say which is best."},
-		"alone is not known": {func(e *Experiment) { e.Demo.Alone = nil },
-			"Learning together closed 77\u202f% of the gap between choosing at random and always choosing best."},
-		"there is one node": {func(e *Experiment) { e.Demo.Nodes = e.Demo.Nodes[:1] },
-			"Learning closed 77\u202f% of the gap between choosing at random and always choosing best. Alone it would have closed 33\u202f%."},
-		"deployed, better": {func(e *Experiment) { e.Demo = nil },
-			"Estimated reward rose from 0.100 to 0.700 since version 1."},
-		"deployed, worse": {func(e *Experiment) { e.Demo, e.Versions[1].Estimate = nil, -0.3 },
-			"Estimated reward fell from 0.100 to −0.300 since version 1."},
-		"deployed, with a baseline": {func(e *Experiment) { e.Demo, e.Uniform = nil, ptr(0.05) },
-			"Estimated reward rose from 0.100 to 0.700 since version 1. Choosing at random would give about 0.050, as the first versions showed."},
-		"deployed, first version": {func(e *Experiment) { e.Demo, e.Versions = nil, e.Versions[:1] },
-			"Estimated reward is 0.100 with version 1."},
+		"alone is not known": {
+			func(e *Experiment) { e.Demo.Alone = nil },
+			"Learning together closed 77\u202f% of the gap between choosing at random and always choosing best.",
+		},
+		"there is one node": {
+			func(e *Experiment) { e.Demo.Nodes = e.Demo.Nodes[:1] },
+			"Learning closed 77\u202f% of the gap between choosing at random and always choosing best. Alone it would have closed 33\u202f%.",
+		},
+		"deployed, better": {
+			func(e *Experiment) { e.Demo = nil },
+			"Estimated reward rose from 0.100 to 0.700 since version 1.",
+		},
+		"deployed, worse": {
+			func(e *Experiment) { e.Demo, e.Versions[1].Estimate = nil, -0.3 },
+			"Estimated reward fell from 0.100 to −0.300 since version 1.",
+		},
+		"deployed, with a baseline": {
+			func(e *Experiment) { e.Demo, e.Uniform = nil, ptr(0.05) },
+			"Estimated reward rose from 0.100 to 0.700 since version 1. Choosing at random would give about 0.050, as the first versions showed.",
+		},
+		"deployed, first version": {
+			func(e *Experiment) { e.Demo, e.Versions = nil, e.Versions[:1] },
+			"Estimated reward is 0.100 with version 1.",
+		},
 		"nothing is published": {func(e *Experiment) { e.Versions = nil }, "No estimate yet."},
 	}
 	for name, c := range cases {

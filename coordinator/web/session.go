@@ -24,16 +24,26 @@ type refusal struct {
 }
 
 var (
-	errNoSession = &refusal{http.StatusUnauthorized, "This page needs the link that was printed",
-		"The link with ?t=… opens the dashboard once, in one browser. It was not used here, or was used already; start again to get a new one."}
-	errMethod = &refusal{http.StatusMethodNotAllowed, "This page only reads",
-		"Changes are made on the command line."}
-	errHost = &refusal{http.StatusMisdirectedRequest, "This page is not served under that name",
-		"Use the address that was printed, such as http://127.0.0.1:8080."}
-	errOrigin = &refusal{http.StatusForbidden, "Another site asked for this page",
-		"Open it yourself, at the address that was printed."}
-	errPlain = &refusal{http.StatusForbidden, "This page is served to this machine only",
-		"From elsewhere it needs TLS."}
+	errNoSession = &refusal{
+		http.StatusUnauthorized, "This page needs the link that was printed",
+		"The link with ?t=… opens the dashboard once, in one browser. It was not used here, or was used already; start again to get a new one.",
+	}
+	errMethod = &refusal{
+		http.StatusMethodNotAllowed, "This page only reads",
+		"Changes are made on the command line.",
+	}
+	errHost = &refusal{
+		http.StatusMisdirectedRequest, "This page is not served under that name",
+		"Use the address that was printed, such as http://127.0.0.1:8080.",
+	}
+	errOrigin = &refusal{
+		http.StatusForbidden, "Another site asked for this page",
+		"Open it yourself, at the address that was printed.",
+	}
+	errPlain = &refusal{
+		http.StatusForbidden, "This page is served to this machine only",
+		"From elsewhere it needs TLS.",
+	}
 )
 
 // admit checks everything about a request but its session. It returns nil for

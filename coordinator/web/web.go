@@ -58,8 +58,10 @@ func New(config Config) (*Handler, error) {
 			Allowed: "16 characters or more", Message: "the dashboard's token is too short",
 		}
 	}
-	h := &Handler{source: config.Source, token: config.Token, mux: http.NewServeMux(), hosts: map[string]bool{},
-		cookie: sessionCookie + digest(config.Token)}
+	h := &Handler{
+		source: config.Source, token: config.Token, mux: http.NewServeMux(), hosts: map[string]bool{},
+		cookie: sessionCookie + digest(config.Token),
+	}
 	for _, host := range config.Hosts {
 		h.hosts[strings.ToLower(host)] = true
 	}

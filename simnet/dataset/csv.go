@@ -106,8 +106,11 @@ func (o *own) layout(d *delimited) (layout, error) {
 		at       *int
 		required bool
 	}{
-		{c.Node, &l.node, false}, {c.User, &l.user, false},
-		{c.Arm, &l.arm, false}, {c.Reward, &l.reward, d.has(c.Arm)}, {c.Propensity, &l.propensity, false},
+		{c.Node, &l.node, false},
+		{c.User, &l.user, false},
+		{c.Arm, &l.arm, false},
+		{c.Reward, &l.reward, d.has(c.Arm)},
+		{c.Propensity, &l.propensity, false},
 	} {
 		if !f.required && !d.has(f.name) {
 			continue

@@ -42,8 +42,13 @@ func loadOpenBandit(in *input) (*Set, error) {
 		name string
 		at   *int
 	}{
-		{"item_id", &item}, {"click", &click}, {"propensity_score", &propensity},
-		{segmentFeatures[0], &features[0]}, {segmentFeatures[1], &features[1]}, {segmentFeatures[2], &features[2]}, {segmentFeatures[3], &features[3]},
+		{"item_id", &item},
+		{"click", &click},
+		{"propensity_score", &propensity},
+		{segmentFeatures[0], &features[0]},
+		{segmentFeatures[1], &features[1]},
+		{segmentFeatures[2], &features[2]},
+		{segmentFeatures[3], &features[3]},
 	} {
 		if *c.at, err = d.column(c.name); err != nil {
 			return nil, err
