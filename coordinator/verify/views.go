@@ -26,21 +26,11 @@ type leafView struct {
 // The bodies, by kind: what a reader of the log needs of each. Other fields may be
 // added to the format; they are not read here.
 type (
-	bootstrapBody struct {
-		Origin   string        `json:"origin"`
-		Replicas []replicaBody `json:"replicas"`
-	}
-	replicaBody struct {
-		Name     string `json:"name"`
-		PeerID   string `json:"peerId"`
-		Verifier string `json:"verifier"`
-	}
 	enrolBody struct {
 		Name   string `json:"name"`
 		Role   string `json:"role"`
 		PeerID string `json:"peerId"`
 	}
-	nameBody       struct{ Name string }
 	experimentBody struct {
 		Name            string `json:"name"`
 		File            []byte `json:"file"`
