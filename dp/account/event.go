@@ -34,7 +34,7 @@ type Event struct {
 	Sensitivity float64     `json:"sensitivity,omitempty"` // 0 means 1; whole for discrete laws
 	Count       uint64      `json:"count,omitempty"`       // 0 means 1; at most 1e9
 	Sampling    float64     `json:"sampling,omitempty"`    // chance that a unit takes part, secret and fresh each time; 0 means none
-	Neighbours  dp.Relation `json:"neighbours,omitempty"`  // zero means zero-out; sampled events have no other
+	Neighbours  dp.Relation `json:"neighbours,omitzero"`   // zero means zero-out; sampled events have no other
 }
 
 // normal returns the event with its defaults filled in, or the error that names
