@@ -80,16 +80,3 @@ func TestMeaningAsSpecified(t *testing.T) {
 	_, err = Explain(1, math.NaN())
 	assert.Error(t, err)
 }
-
-// BenchmarkThousandEvents against BenchmarkThousandTransforms of the same length.
-func BenchmarkThousandEvents(b *testing.B) {
-	events := make([]Event, 1000)
-	for i := range events {
-		events[i] = Event{Mechanism: Gaussian, Sigma: 20 + float64(i)/20}
-	}
-	for b.Loop() {
-		if _, err := NewPLD(events, 1e-6); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

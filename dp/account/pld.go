@@ -20,7 +20,7 @@ type PLD struct {
 
 const (
 	maxCells   = 1 << 22 // longest transform
-	stepChange = 2e-5    // relative change of ε at which halving the step ends
+	stepChange = 1e-4    // relative change of ε at which halving the step ends
 	fineStep   = 1e-4    // of ε: an atom on the edge of a coarse cell stays there when the step is halved
 	tailShare  = 1e-4    // share of δ that is lost to cut tails, and added back
 )
@@ -28,7 +28,7 @@ const (
 // NewPLD composes events for a δ in (1e-300, 1). Events for which no pair of laws
 // is known (zcdp, very wide discrete laws) are an error; so is a δ that no ε reaches.
 //
-// ε is from above. Halving the grid step goes on until ε changes by less than 2e-5
+// ε is from above. Halving the grid step goes on until ε changes by less than 1e-4
 // of itself, or the transform is 2^22 long.
 func NewPLD(events []Event, delta float64) (PLD, error) {
 	if err := inRange("delta", delta, 1e-300, 1); err != nil {
@@ -231,7 +231,7 @@ func compose(parts []part, step, delta float64, plan *tilt) (epsilon float64, le
 	if infinite > delta {
 		return 0, 0, posse.OutOfRange("delta", float(delta), "above "+float(infinite), "the events alone lose that much")
 	}
-	sum := composition{list, counts, step, len(list), maxOf(counts), infinite}
+	sum := composition{list, counts, step, maxOf(counts), infinite}
 	if !plan.made {
 		plan.make(sum, delta)
 	}
@@ -275,7 +275,6 @@ type composition struct {
 	list     []cells
 	counts   []float64
 	step     float64
-	distinct int
 	most     float64 // largest count
 	infinite float64 // mass of an infinite loss
 }
@@ -311,13 +310,14 @@ func (c composition) epsilon(lambda float64, plan *tilt, delta float64) (epsilon
 	if length > maxCells {
 		return 0, length, 0, posse.OutOfRange("events", "a loss too wide for the grid", "at most 2^22 cells", "use rdp or zcdp")
 	}
-	sum := transform(c.list, c.counts, c.step, lambda, length)
+	laws, merged := merge(c.tilted(lambda), length/2)
+	sum := transform(laws, length)
 
 	// sum[i] is the tilted mass at losses ≡ i mod length; the window picks one each.
 	// Undo the tilt: mass(l) = tilted·e^(k − λl). δ(ε) = Σ_{l>ε}(1 − e^(ε−l))·mass(l).
 	first, n := int(low), int(high-low)+1
-	noise := 8 * 0x1p-53 * math.Log2(float64(length)) * (float64(c.distinct) + c.most) // of the transforms, in L2
-	floor := noise*math.Sqrt(float64(length)) + 3*math.Exp(logEdge)                    // what rounding and wrapping may hide, tilted
+	noise := 8 * 0x1p-53 * math.Log2(float64(length)) * (float64(len(laws)) + c.most) // of the transforms, in L2
+	floor := noise*math.Sqrt(float64(length)) + 3*math.Exp(logEdge) + merged          // what rounding and wrapping may hide, tilted
 	// suffix sums of mass(l) and of e^(−l)·mass(l) from the top
 	heads, tails := make([]float64, n+1), make([]float64, n+1)
 	for i := n - 1; i >= 0; i-- {
@@ -345,26 +345,39 @@ func (c composition) epsilon(lambda float64, plan *tilt, delta float64) (epsilon
 	return epsilon, length, hide(epsilon), nil
 }
 
-// transform returns the cyclic convolution of the tilted cells.
-func transform(list []cells, counts []float64, step, lambda float64, length int) []float64 {
+// tilted returns the laws of mass·e^(λl), normalised.
+func (c composition) tilted(lambda float64) []law {
+	laws := make([]law, len(c.list))
+	for i, one := range c.list {
+		norm := one.cumulant(c.step, lambda)
+		mass := make([]float64, len(one.mass))
+		for j, m := range one.mass {
+			if m > 0 {
+				mass[j] = m * math.Exp(lambda*c.step*float64(one.first+j)-norm)
+			}
+		}
+		laws[i] = law{one.first, mass, c.counts[i]}
+	}
+	return laws
+}
+
+// transform returns the cyclic convolution of laws.
+func transform(laws []law, length int) []float64 {
 	fft := fourier.NewFFT(length)
 	product := make([]complex128, length/2+1)
 	for i := range product {
 		product[i] = 1
 	}
 	seq, coefficients := make([]float64, length), make([]complex128, length/2+1)
-	for i, c := range list {
+	for _, l := range laws {
 		clear(seq)
-		norm := c.cumulant(step, lambda)
-		for j, m := range c.mass {
-			if m > 0 {
-				seq[mod(c.first+j, length)] += m * math.Exp(lambda*step*float64(c.first+j)-norm)
-			}
+		for j, m := range l.mass {
+			seq[mod(l.first+j, length)] += m
 		}
 		fft.Coefficients(coefficients, seq)
 		for j, z := range coefficients {
-			if counts[i] != 1 {
-				z = power(z, counts[i])
+			if l.count != 1 {
+				z = power(z, l.count)
 			}
 			product[j] *= z
 		}

@@ -15,6 +15,13 @@ func TestPLDAsTabulated(t *testing.T) {
 	for i := range thousand {
 		thousand[i] = Event{Mechanism: Gaussian, Sigma: 20 + float64(i%50)}
 	}
+	different := make([]Event, 200) // merged by short transforms before the long one
+	var mus []float64
+	for i := range different {
+		different[i] = Event{Mechanism: Gaussian, Sigma: 20 + float64(i)/10}
+		mus = append(mus, 1/different[i].Sigma)
+	}
+	differentMu := must(GDPCompose(mus...))
 	for _, row := range []struct {
 		name     string
 		events   []Event
@@ -42,6 +49,8 @@ func TestPLDAsTabulated(t *testing.T) {
 		}, 1e-6, 6.252893, 1e-3},
 		{"thousand gaussians", thousand, 1e-6, 4.11314228948, 1e-3},
 		{"thousand gaussians, small delta", thousand, 1e-9, 5.22297351631, 1e-3},
+		{"two hundred different gaussians", different, 1e-6, must(GDPEpsilon(differentMu, 1e-6)), 1e-3},
+		{"the same at 1e-30", different, 1e-30, must(GDPEpsilon(differentMu, 1e-30)), 1e-3},
 		{"gaussian at 1e-100", []Event{{Mechanism: Gaussian, Sigma: 1}}, 1e-100, must(GDPEpsilon(1, 1e-100)), 1e-3},
 	} {
 		t.Run(row.name, func(t *testing.T) {
