@@ -142,11 +142,13 @@ func (s sampledPair) mass(low, high float64) (p, q float64) {
 
 // inner returns the L whose sampled loss is l.
 func (s sampledPair) inner(l float64) float64 {
-	x := math.Expm1(l)/s.q + 1
-	if math.IsInf(l, 1) || x <= 0 {
-		return math.Copysign(math.Inf(1), x)
+	if math.IsInf(l, 1) {
+		return l
 	}
-	return math.Log(x)
+	if x := math.Expm1(l)/s.q + 1; x > 0 {
+		return math.Log(x)
+	}
+	return math.Inf(-1)
 }
 
 // reversed is the pair (Q, P): its loss is −L.

@@ -109,7 +109,7 @@ func refine(parts []part, delta float64) (PLD, error) {
 		if err != nil {
 			return PLD{}, err
 		}
-		settled := math.Abs(last-epsilon) <= stepChange*epsilon && epsilon < math.Inf(1) && (step <= fine*epsilon || cells > maxCells/16)
+		settled := math.Abs(last-epsilon) <= stepChange*epsilon && epsilon < math.Inf(1) && (step <= fine*math.Max(epsilon, 1e-3) || cells > maxCells/16)
 		if settled || cells > maxCells/2 {
 			return PLD{Step: step, epsilon: math.Min(last, epsilon)}, nil
 		}

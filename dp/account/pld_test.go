@@ -159,3 +159,35 @@ func TestPLDOfGaussiansIsWithinOnePartInAThousandOfTheirCurve(t *testing.T) {
 		}
 	}
 }
+
+// Sampling makes the two directions differ; both are convolved exactly here.
+func TestSampledResponseIsJustAboveDirectConvolution(t *testing.T) {
+	const q, epsilon, count, delta = 0.3, 1.0, 4, 1e-3
+	p := 1 / (1 + math.Exp(-epsilon))
+	with := [2]float64{(1-q)*(1-p) + q*p, (1-q)*p + q*(1-p)} // of the two answers
+	without := [2]float64{1 - p, p}
+	worst := 0.0
+	for _, pair := range [][2][2]float64{{with, without}, {without, with}} {
+		deltaAt := func(e float64) (d float64) {
+			for outcome := range 1 << count {
+				a, b := 1.0, 1.0
+				for i := range count {
+					a, b = a*pair[0][outcome>>i&1], b*pair[1][outcome>>i&1]
+				}
+				d += math.Max(0, a-math.Exp(e)*b)
+			}
+			return d
+		}
+		worst = math.Max(worst, leastTrue(0, 10, func(e float64) bool { return deltaAt(e) <= delta }))
+	}
+	got, err := NewPLD([]Event{{Mechanism: RandomizedResponse, Epsilon: epsilon, Sampling: q, Count: count}}, delta)
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, got.Epsilon(), worst*(1-1e-9))
+	assert.LessOrEqual(t, got.Epsilon(), worst*1.001)
+}
+
+func TestPLDOfAlmostNothingIsZero(t *testing.T) {
+	p, err := NewPLD([]Event{{Mechanism: RandomizedResponse, Epsilon: 0.01}}, 0.1)
+	require.NoError(t, err)
+	assert.Zero(t, p.Epsilon())
+}
