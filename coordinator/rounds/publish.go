@@ -127,12 +127,47 @@ func (t *turn) publication(e *state.Experiment, d *desk) (*possev1.Publish, erro
 	if c.Contributions, err = t.contributions(e); err != nil {
 		return nil, err
 	}
-	if !e.Exploring() {
+	if !t.explores(e) {
 		if c.Quotas, err = t.chances(e, p, c.Contributions); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
+}
+
+// The test that ends exploration: its window in versions, its level, and how many
+// nodes' contributions it looks at. Source: incentives 2.3.
+const (
+	stableLookAhead = 15
+	stableLevel     = 0.7
+	stableNodes     = 10
+)
+
+// explores reports whether the next version goes to everybody: always at first, and
+// then until the contributions are stable, at most so long as the file says.
+func (t *turn) explores(e *state.Experiment) bool {
+	if e.Exploring() || !e.MayExplore() || len(e.Quotas) > 0 { // once it has ended it does not begin again
+		return e.Exploring()
+	}
+	nodes := t.state.Active()
+	nodes = nodes[:min(len(nodes), stableNodes)]
+	var rows [][]float64
+	for _, r := range e.Rounds {
+		if r.Phase != state.Published {
+			continue
+		}
+		row := make([]float64, len(nodes))
+		for i, n := range nodes {
+			for _, c := range r.Contributions {
+				if c.Node == n.Name {
+					row[i] = contribution.Nats(c.Units)
+				}
+			}
+		}
+		rows = append(rows, row)
+	}
+	s, err := contribution.Stable(rows, stableLookAhead, stableLevel)
+	return err != nil || contribution.KeepExploring(e.Version(), e.Rules.ExploreVersions, e.Rules.ExploreMax, s.Stop)
 }
 
 // contributions plays the information game over all eligible offers. A winner that

@@ -139,7 +139,7 @@ func readRules(c *possev1.ExperimentRules) (Rules, error) {
 		MinContributors: c.GetMinContributors(), MaxRecords: c.GetMaxRecords(), Paid: c.GetPayments() == "truthful",
 		Reserve: incentives.Credits(c.GetReserveMicro()), Budget: incentives.Credits(c.GetBudgetMicro()),
 		BidsPublic: c.GetBidsPublic(), Everyone: c.GetSchedule() == "everyone", GrantsPerVersion: c.GetGrantsPerVersion(),
-		ExploreVersions: c.GetExploreVersions(), RedrawEveryMs: c.GetRedrawEveryMs(), Horizon: c.GetHorizon(),
+		ExploreVersions: c.GetExploreVersions(), ExploreMax: max(c.GetExploreVersions(), c.GetExploreMaxVersions()), RedrawEveryMs: c.GetRedrawEveryMs(), Horizon: c.GetHorizon(),
 		Sponsor: c.GetSponsor(), Unit: c.GetUnit(), Limit: c.GetLimitNanoEpsilon(),
 	}
 	switch {

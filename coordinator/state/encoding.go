@@ -171,6 +171,7 @@ func (c *codec) rules(r *Rules) {
 	c.boolean(&r.Everyone)
 	number(c, &r.GrantsPerVersion)
 	c.u64(&r.ExploreVersions)
+	c.u64(&r.ExploreMax)
 	number(c, &r.RedrawEveryMs)
 	c.u64(&r.Horizon)
 	text(c, &r.Sponsor)

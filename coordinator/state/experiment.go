@@ -26,7 +26,8 @@ type Rules struct {
 	BidsPublic       bool
 	Everyone         bool   // every version to every node
 	GrantsPerVersion uint32 // 0: max(1, ⌊0.4n⌋)
-	ExploreVersions  uint64 // everybody gets these
+	ExploreVersions  uint64 // everybody gets these, at least
+	ExploreMax       uint64 // and at most these, at least ExploreVersions
 	RedrawEveryMs    int64
 	Horizon          uint64
 	Sponsor          string
@@ -291,7 +292,14 @@ func (e *Experiment) prune() {
 
 func digest(data []byte) [32]byte { return sha256.Sum256(data) }
 
-// Exploring reports whether the next version goes to everybody.
+// Exploring reports whether the next version must go to everybody: the schedule says
+// so, or contributions are still being estimated.
 func (e *Experiment) Exploring() bool {
 	return e.Rules.Everyone || schedule.Exploring(e.Version()+1, e.Rules.ExploreVersions)
+}
+
+// MayExplore reports whether the next version may go to everybody: the leader
+// decides by whether contributions are stable yet.
+func (e *Experiment) MayExplore() bool {
+	return e.Exploring() || schedule.Exploring(e.Version()+1, e.Rules.ExploreMax)
 }

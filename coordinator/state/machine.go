@@ -83,6 +83,7 @@ func (m *Machine) apply(index uint64, raw []byte) Result {
 	}
 	t := &turn{State: s, index: index, now: max(s.Now, c.GetNowMs()), actor: c.GetActor(), checks: m.marks}
 	r := t.dispatch(&c)
+	r.Kind = kind
 	if r.halt != nil {
 		return r
 	}

@@ -168,9 +168,12 @@ func readContributions(e *Experiment, list []*possev1.Contribution) ([]Contribut
 // firstDraw returns the chances of the next version and who gets it: everybody while
 // exploring, else who is drawn and who waited for too long.
 func (t *turn) firstDraw(e *Experiment, c *possev1.Publish, seed [32]byte) ([]Quota, []string, error) {
-	if e.Exploring() {
-		if len(c.GetQuotas()) != 0 {
-			return nil, nil, malformed("quotas", "some", "none: everybody gets this version")
+	if e.Exploring() && len(c.GetQuotas()) != 0 {
+		return nil, nil, malformed("quotas", "some", "none: everybody gets this version")
+	}
+	if len(c.GetQuotas()) == 0 {
+		if !e.MayExplore() {
+			return nil, nil, malformed("quotas", "none", "a chance for every node")
 		}
 		var everyone []string
 		for _, n := range t.Active() {
@@ -184,9 +187,6 @@ func (t *turn) firstDraw(e *Experiment, c *possev1.Publish, seed [32]byte) ([]Qu
 			return nil, nil, malformed("quotas", printable(q.GetNode()), "enrolled nodes, each once, by name")
 		}
 		quotas = append(quotas, Quota{q.GetNode(), q.GetUnits()})
-	}
-	if len(quotas) == 0 {
-		return nil, nil, malformed("quotas", "none", "a chance for every node")
 	}
 	drawn, err := drawQuotas(seed, quotas)
 	if err != nil {

@@ -16,6 +16,7 @@ type Result struct {
 	Err       *posse.Error
 	Duplicate bool   // the command had been applied before; Value is that of then
 	Value     string // what the caller asked for: a name, an amount, "exhausted"
+	Kind      string // of the command, as leaves spell it: "open_round"
 	Items     []Item // one for each offer or report of a batch, in its order
 	Sequence  uint64 // of Leaf
 	Leaf      []byte // the leaf that was appended to the transparency log, nil when none was

@@ -1115,7 +1115,6 @@ func (*RevokeNodeResponse) Descriptor() ([]byte, []int) {
 
 type TransferLeadershipRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Replica       string                 `protobuf:"bytes,1,opt,name=replica,proto3" json:"replica,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1150,15 +1149,9 @@ func (*TransferLeadershipRequest) Descriptor() ([]byte, []int) {
 	return file_possev1_admin_proto_rawDescGZIP(), []int{19}
 }
 
-func (x *TransferLeadershipRequest) GetReplica() string {
-	if x != nil {
-		return x.Replica
-	}
-	return ""
-}
-
 type TransferLeadershipResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Leader        string                 `protobuf:"bytes,1,opt,name=leader,proto3" json:"leader,omitempty"` // name of the replica that leads now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1191,6 +1184,13 @@ func (x *TransferLeadershipResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use TransferLeadershipResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeadershipResponse) Descriptor() ([]byte, []int) {
 	return file_possev1_admin_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TransferLeadershipResponse) GetLeader() string {
+	if x != nil {
+		return x.Leader
+	}
+	return ""
 }
 
 type BooksRequest struct {
@@ -1651,10 +1651,10 @@ const file_possev1_admin_proto_rawDesc = "" +
 	"\x14RevokeInviteResponse\"'\n" +
 	"\x11RevokeNodeRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x14\n" +
-	"\x12RevokeNodeResponse\"5\n" +
-	"\x19TransferLeadershipRequest\x12\x18\n" +
-	"\areplica\x18\x01 \x01(\tR\areplica\"\x1c\n" +
-	"\x1aTransferLeadershipResponse\"\x0e\n" +
+	"\x12RevokeNodeResponse\"\x1b\n" +
+	"\x19TransferLeadershipRequest\"4\n" +
+	"\x1aTransferLeadershipResponse\x12\x16\n" +
+	"\x06leader\x18\x01 \x01(\tR\x06leader\"\x0e\n" +
 	"\fBooksRequest\"~\n" +
 	"\rBooksResponse\x12-\n" +
 	"\baccounts\x18\x01 \x03(\v2\x11.posse.v1.AccountR\baccounts\x12\x1a\n" +

@@ -24,11 +24,13 @@ const (
 // Command is one entry of the Raft log. Time, seeds and every computed number are
 // data in it: applying it reads no clock, no randomness and no float.
 type Command struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	NowMs     int64                  `protobuf:"varint,1,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`             // Unix milliseconds, set by the leader
-	RequestId []byte                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`  // 16 random bytes: a repeat returns the stored result
-	MinReader uint32                 `protobuf:"varint,3,opt,name=min_reader,json=minReader,proto3" json:"min_reader,omitempty"` // the command version that a reader needs
-	Actor     string                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`                           // who asked: an operator, "leader", a node's name
+	state protoimpl.MessageState `protogen:"open.v1"`
+	NowMs int64                  `protobuf:"varint,1,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"` // Unix milliseconds, set by the leader
+	// 16 random bytes: a repeat returns the stored result. The commands of a round
+	// carry none, since round, phase and node say what was applied before.
+	RequestId []byte `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	MinReader uint32 `protobuf:"varint,3,opt,name=min_reader,json=minReader,proto3" json:"min_reader,omitempty"` // the command version that a reader needs
+	Actor     string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`                           // who asked: an operator, "leader", a node's name
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Command_Bootstrap
@@ -525,26 +527,27 @@ func (x *ApplyExperiment) GetDescriptor_() []byte {
 // ExperimentRules are the integers of an experiment file that the state machine
 // itself acts on.
 type ExperimentRules struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	RoundDecisions   uint64                 `protobuf:"varint,1,opt,name=round_decisions,json=roundDecisions,proto3" json:"round_decisions,omitempty"` // 0: every_ms
-	EveryMs          int64                  `protobuf:"varint,2,opt,name=every_ms,json=everyMs,proto3" json:"every_ms,omitempty"`
-	DeadlineMs       int64                  `protobuf:"varint,3,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
-	MinContributors  uint32                 `protobuf:"varint,4,opt,name=min_contributors,json=minContributors,proto3" json:"min_contributors,omitempty"`
-	MaxRecords       uint64                 `protobuf:"varint,5,opt,name=max_records,json=maxRecords,proto3" json:"max_records,omitempty"`
-	Payments         string                 `protobuf:"bytes,6,opt,name=payments,proto3" json:"payments,omitempty"` // "truthful" or "none"
-	ReserveMicro     int64                  `protobuf:"varint,7,opt,name=reserve_micro,json=reserveMicro,proto3" json:"reserve_micro,omitempty"`
-	BudgetMicro      int64                  `protobuf:"varint,8,opt,name=budget_micro,json=budgetMicro,proto3" json:"budget_micro,omitempty"`
-	BidsPublic       bool                   `protobuf:"varint,9,opt,name=bids_public,json=bidsPublic,proto3" json:"bids_public,omitempty"`
-	Schedule         string                 `protobuf:"bytes,10,opt,name=schedule,proto3" json:"schedule,omitempty"`                                            // "fair-equal" or "everyone"
-	GrantsPerVersion uint32                 `protobuf:"varint,11,opt,name=grants_per_version,json=grantsPerVersion,proto3" json:"grants_per_version,omitempty"` // 0: the default, max(1, 0.4n)
-	ExploreVersions  uint64                 `protobuf:"varint,12,opt,name=explore_versions,json=exploreVersions,proto3" json:"explore_versions,omitempty"`      // everybody gets these
-	RedrawEveryMs    int64                  `protobuf:"varint,13,opt,name=redraw_every_ms,json=redrawEveryMs,proto3" json:"redraw_every_ms,omitempty"`
-	Horizon          uint64                 `protobuf:"varint,14,opt,name=horizon,proto3" json:"horizon,omitempty"`
-	Sponsor          string                 `protobuf:"bytes,15,opt,name=sponsor,proto3" json:"sponsor,omitempty"`
-	Unit             string                 `protobuf:"bytes,16,opt,name=unit,proto3" json:"unit,omitempty"`
-	LimitNanoEpsilon uint64                 `protobuf:"varint,17,opt,name=limit_nano_epsilon,json=limitNanoEpsilon,proto3" json:"limit_nano_epsilon,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	RoundDecisions     uint64                 `protobuf:"varint,1,opt,name=round_decisions,json=roundDecisions,proto3" json:"round_decisions,omitempty"` // 0: every_ms
+	EveryMs            int64                  `protobuf:"varint,2,opt,name=every_ms,json=everyMs,proto3" json:"every_ms,omitempty"`
+	DeadlineMs         int64                  `protobuf:"varint,3,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	MinContributors    uint32                 `protobuf:"varint,4,opt,name=min_contributors,json=minContributors,proto3" json:"min_contributors,omitempty"`
+	MaxRecords         uint64                 `protobuf:"varint,5,opt,name=max_records,json=maxRecords,proto3" json:"max_records,omitempty"`
+	Payments           string                 `protobuf:"bytes,6,opt,name=payments,proto3" json:"payments,omitempty"` // "truthful" or "none"
+	ReserveMicro       int64                  `protobuf:"varint,7,opt,name=reserve_micro,json=reserveMicro,proto3" json:"reserve_micro,omitempty"`
+	BudgetMicro        int64                  `protobuf:"varint,8,opt,name=budget_micro,json=budgetMicro,proto3" json:"budget_micro,omitempty"`
+	BidsPublic         bool                   `protobuf:"varint,9,opt,name=bids_public,json=bidsPublic,proto3" json:"bids_public,omitempty"`
+	Schedule           string                 `protobuf:"bytes,10,opt,name=schedule,proto3" json:"schedule,omitempty"`                                            // "fair-equal" or "everyone"
+	GrantsPerVersion   uint32                 `protobuf:"varint,11,opt,name=grants_per_version,json=grantsPerVersion,proto3" json:"grants_per_version,omitempty"` // 0: the default, max(1, 0.4n)
+	ExploreVersions    uint64                 `protobuf:"varint,12,opt,name=explore_versions,json=exploreVersions,proto3" json:"explore_versions,omitempty"`      // everybody gets these, at least
+	RedrawEveryMs      int64                  `protobuf:"varint,13,opt,name=redraw_every_ms,json=redrawEveryMs,proto3" json:"redraw_every_ms,omitempty"`
+	Horizon            uint64                 `protobuf:"varint,14,opt,name=horizon,proto3" json:"horizon,omitempty"`
+	Sponsor            string                 `protobuf:"bytes,15,opt,name=sponsor,proto3" json:"sponsor,omitempty"`
+	Unit               string                 `protobuf:"bytes,16,opt,name=unit,proto3" json:"unit,omitempty"`
+	LimitNanoEpsilon   uint64                 `protobuf:"varint,17,opt,name=limit_nano_epsilon,json=limitNanoEpsilon,proto3" json:"limit_nano_epsilon,omitempty"`
+	ExploreMaxVersions uint64                 `protobuf:"varint,18,opt,name=explore_max_versions,json=exploreMaxVersions,proto3" json:"explore_max_versions,omitempty"` // and at most these; 0: explore_versions
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ExperimentRules) Reset() {
@@ -692,6 +695,13 @@ func (x *ExperimentRules) GetUnit() string {
 func (x *ExperimentRules) GetLimitNanoEpsilon() uint64 {
 	if x != nil {
 		return x.LimitNanoEpsilon
+	}
+	return 0
+}
+
+func (x *ExperimentRules) GetExploreMaxVersions() uint64 {
+	if x != nil {
+		return x.ExploreMaxVersions
 	}
 	return 0
 }
@@ -1631,7 +1641,7 @@ func (x *Publish) GetQuotas() []*GrantQuota {
 type Contribution struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
-	Units         int64                  `protobuf:"varint,2,opt,name=units,proto3" json:"units,omitempty"` // 2^-32 nats, mean over rounds
+	Units         int64                  `protobuf:"varint,2,opt,name=units,proto3" json:"units,omitempty"` // 2^-32 nats, of this round; the state adds rounds up
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2075,6 +2085,7 @@ type ForwardRequest struct {
 	//
 	//	*ForwardRequest_Command
 	//	*ForwardRequest_Cosign
+	//	*ForwardRequest_Leaves
 	Body          isForwardRequest_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2135,6 +2146,15 @@ func (x *ForwardRequest) GetCosign() *CosignRequest {
 	return nil
 }
 
+func (x *ForwardRequest) GetLeaves() *LeavesRequest {
+	if x != nil {
+		if x, ok := x.Body.(*ForwardRequest_Leaves); ok {
+			return x.Leaves
+		}
+	}
+	return nil
+}
+
 type isForwardRequest_Body interface {
 	isForwardRequest_Body()
 }
@@ -2147,9 +2167,69 @@ type ForwardRequest_Cosign struct {
 	Cosign *CosignRequest `protobuf:"bytes,2,opt,name=cosign,proto3,oneof"` // leader to follower
 }
 
+type ForwardRequest_Leaves struct {
+	Leaves *LeavesRequest `protobuf:"bytes,3,opt,name=leaves,proto3,oneof"` // any replica to any other
+}
+
 func (*ForwardRequest_Command) isForwardRequest_Body() {}
 
 func (*ForwardRequest_Cosign) isForwardRequest_Body() {}
+
+func (*ForwardRequest_Leaves) isForwardRequest_Body() {}
+
+// LeavesRequest asks for leaves of the transparency log that a replica lost or
+// never had: it came by a snapshot.
+type LeavesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeavesRequest) Reset() {
+	*x = LeavesRequest{}
+	mi := &file_possev1_command_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeavesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeavesRequest) ProtoMessage() {}
+
+func (x *LeavesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_possev1_command_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeavesRequest.ProtoReflect.Descriptor instead.
+func (*LeavesRequest) Descriptor() ([]byte, []int) {
+	return file_possev1_command_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *LeavesRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *LeavesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
 
 type CosignRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2161,7 +2241,7 @@ type CosignRequest struct {
 
 func (x *CosignRequest) Reset() {
 	*x = CosignRequest{}
-	mi := &file_possev1_command_proto_msgTypes[28]
+	mi := &file_possev1_command_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2253,7 @@ func (x *CosignRequest) String() string {
 func (*CosignRequest) ProtoMessage() {}
 
 func (x *CosignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_command_proto_msgTypes[28]
+	mi := &file_possev1_command_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2266,7 @@ func (x *CosignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CosignRequest.ProtoReflect.Descriptor instead.
 func (*CosignRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_command_proto_rawDescGZIP(), []int{28}
+	return file_possev1_command_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CosignRequest) GetSize() uint64 {
@@ -2209,13 +2289,15 @@ type ForwardResponse struct {
 	Note          []byte                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
 	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
 	Result        string                 `protobuf:"bytes,4,opt,name=result,proto3" json:"result,omitempty"`
+	Duplicate     bool                   `protobuf:"varint,5,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	Leaves        [][]byte               `protobuf:"bytes,6,rep,name=leaves,proto3" json:"leaves,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ForwardResponse) Reset() {
 	*x = ForwardResponse{}
-	mi := &file_possev1_command_proto_msgTypes[29]
+	mi := &file_possev1_command_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2227,7 +2309,7 @@ func (x *ForwardResponse) String() string {
 func (*ForwardResponse) ProtoMessage() {}
 
 func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_command_proto_msgTypes[29]
+	mi := &file_possev1_command_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2240,7 +2322,7 @@ func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardResponse.ProtoReflect.Descriptor instead.
 func (*ForwardResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_command_proto_rawDescGZIP(), []int{29}
+	return file_possev1_command_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ForwardResponse) GetRefusal() *Refusal {
@@ -2269,6 +2351,20 @@ func (x *ForwardResponse) GetResult() string {
 		return x.Result
 	}
 	return ""
+}
+
+func (x *ForwardResponse) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
+}
+
+func (x *ForwardResponse) GetLeaves() [][]byte {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
 }
 
 var File_possev1_command_proto protoreflect.FileDescriptor
@@ -2319,7 +2415,7 @@ const file_possev1_command_proto_rawDesc = "" +
 	"\x05rules\x18\x03 \x01(\v2\x19.posse.v1.ExperimentRulesR\x05rules\x12\x1e\n" +
 	"\n" +
 	"descriptor\x18\x04 \x01(\fR\n" +
-	"descriptor\"\xda\x04\n" +
+	"descriptor\"\x8c\x05\n" +
 	"\x0fExperimentRules\x12'\n" +
 	"\x0fround_decisions\x18\x01 \x01(\x04R\x0eroundDecisions\x12\x19\n" +
 	"\bevery_ms\x18\x02 \x01(\x03R\aeveryMs\x12\x1f\n" +
@@ -2341,7 +2437,8 @@ const file_possev1_command_proto_rawDesc = "" +
 	"\ahorizon\x18\x0e \x01(\x04R\ahorizon\x12\x18\n" +
 	"\asponsor\x18\x0f \x01(\tR\asponsor\x12\x12\n" +
 	"\x04unit\x18\x10 \x01(\tR\x04unit\x12,\n" +
-	"\x12limit_nano_epsilon\x18\x11 \x01(\x04R\x10limitNanoEpsilon\"%\n" +
+	"\x12limit_nano_epsilon\x18\x11 \x01(\x04R\x10limitNanoEpsilon\x120\n" +
+	"\x14explore_max_versions\x18\x12 \x01(\x04R\x12exploreMaxVersions\"%\n" +
 	"\x0fCloseExperiment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\xa7\x01\n" +
 	"\fCreateInvite\x12\x1f\n" +
@@ -2465,19 +2562,25 @@ const file_possev1_command_proto_rawDesc = "" +
 	"\n" +
 	"CheckState\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hash\"g\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"\x9a\x01\n" +
 	"\x0eForwardRequest\x12\x1a\n" +
 	"\acommand\x18\x01 \x01(\fH\x00R\acommand\x121\n" +
-	"\x06cosign\x18\x02 \x01(\v2\x17.posse.v1.CosignRequestH\x00R\x06cosignB\x06\n" +
-	"\x04body\"7\n" +
+	"\x06cosign\x18\x02 \x01(\v2\x17.posse.v1.CosignRequestH\x00R\x06cosign\x121\n" +
+	"\x06leaves\x18\x03 \x01(\v2\x17.posse.v1.LeavesRequestH\x00R\x06leavesB\x06\n" +
+	"\x04body\"9\n" +
+	"\rLeavesRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"7\n" +
 	"\rCosignRequest\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
-	"\x04root\x18\x02 \x01(\fR\x04root\"\x80\x01\n" +
+	"\x04root\x18\x02 \x01(\fR\x04root\"\xb6\x01\n" +
 	"\x0fForwardResponse\x12+\n" +
 	"\arefusal\x18\x01 \x01(\v2\x11.posse.v1.RefusalR\arefusal\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\fR\x04note\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x16\n" +
-	"\x06result\x18\x04 \x01(\tR\x06resultB6Z4github.com/posse-dev/posse/protocols/possev1;possev1b\x06proto3"
+	"\x06result\x18\x04 \x01(\tR\x06result\x12\x1c\n" +
+	"\tduplicate\x18\x05 \x01(\bR\tduplicate\x12\x16\n" +
+	"\x06leaves\x18\x06 \x03(\fR\x06leavesB6Z4github.com/posse-dev/posse/protocols/possev1;possev1b\x06proto3"
 
 var (
 	file_possev1_command_proto_rawDescOnce sync.Once
@@ -2491,7 +2594,7 @@ func file_possev1_command_proto_rawDescGZIP() []byte {
 	return file_possev1_command_proto_rawDescData
 }
 
-var file_possev1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_possev1_command_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_possev1_command_proto_goTypes = []any{
 	(*Command)(nil),          // 0: posse.v1.Command
 	(*Bootstrap)(nil),        // 1: posse.v1.Bootstrap
@@ -2521,12 +2624,13 @@ var file_possev1_command_proto_goTypes = []any{
 	(*Withdraw)(nil),         // 25: posse.v1.Withdraw
 	(*CheckState)(nil),       // 26: posse.v1.CheckState
 	(*ForwardRequest)(nil),   // 27: posse.v1.ForwardRequest
-	(*CosignRequest)(nil),    // 28: posse.v1.CosignRequest
-	(*ForwardResponse)(nil),  // 29: posse.v1.ForwardResponse
-	(*ReplicaAddress)(nil),   // 30: posse.v1.ReplicaAddress
-	(*SignedOffer)(nil),      // 31: posse.v1.SignedOffer
-	(*SignedReport)(nil),     // 32: posse.v1.SignedReport
-	(*Refusal)(nil),          // 33: posse.v1.Refusal
+	(*LeavesRequest)(nil),    // 28: posse.v1.LeavesRequest
+	(*CosignRequest)(nil),    // 29: posse.v1.CosignRequest
+	(*ForwardResponse)(nil),  // 30: posse.v1.ForwardResponse
+	(*ReplicaAddress)(nil),   // 31: posse.v1.ReplicaAddress
+	(*SignedOffer)(nil),      // 32: posse.v1.SignedOffer
+	(*SignedReport)(nil),     // 33: posse.v1.SignedReport
+	(*Refusal)(nil),          // 34: posse.v1.Refusal
 }
 var file_possev1_command_proto_depIdxs = []int32{
 	1,  // 0: posse.v1.Command.bootstrap:type_name -> posse.v1.Bootstrap
@@ -2547,24 +2651,25 @@ var file_possev1_command_proto_depIdxs = []int32{
 	23, // 15: posse.v1.Command.cosign_checkpoint:type_name -> posse.v1.CosignCheckpoint
 	25, // 16: posse.v1.Command.withdraw:type_name -> posse.v1.Withdraw
 	26, // 17: posse.v1.Command.check_state:type_name -> posse.v1.CheckState
-	30, // 18: posse.v1.Bootstrap.replicas:type_name -> posse.v1.ReplicaAddress
+	31, // 18: posse.v1.Bootstrap.replicas:type_name -> posse.v1.ReplicaAddress
 	3,  // 19: posse.v1.ApplyExperiment.rules:type_name -> posse.v1.ExperimentRules
-	31, // 20: posse.v1.NodeOffer.signed:type_name -> posse.v1.SignedOffer
+	32, // 20: posse.v1.NodeOffer.signed:type_name -> posse.v1.SignedOffer
 	10, // 21: posse.v1.RecordOffers.offers:type_name -> posse.v1.NodeOffer
 	13, // 22: posse.v1.Settle.winners:type_name -> posse.v1.Payment
 	14, // 23: posse.v1.Settle.excluded:type_name -> posse.v1.Exclusion
-	32, // 24: posse.v1.NodeReport.signed:type_name -> posse.v1.SignedReport
+	33, // 24: posse.v1.NodeReport.signed:type_name -> posse.v1.SignedReport
 	15, // 25: posse.v1.RecordReports.reports:type_name -> posse.v1.NodeReport
 	19, // 26: posse.v1.Publish.contributions:type_name -> posse.v1.Contribution
 	20, // 27: posse.v1.Publish.quotas:type_name -> posse.v1.GrantQuota
 	24, // 28: posse.v1.CosignCheckpoint.signatures:type_name -> posse.v1.Cosignature
-	28, // 29: posse.v1.ForwardRequest.cosign:type_name -> posse.v1.CosignRequest
-	33, // 30: posse.v1.ForwardResponse.refusal:type_name -> posse.v1.Refusal
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	29, // 29: posse.v1.ForwardRequest.cosign:type_name -> posse.v1.CosignRequest
+	28, // 30: posse.v1.ForwardRequest.leaves:type_name -> posse.v1.LeavesRequest
+	34, // 31: posse.v1.ForwardResponse.refusal:type_name -> posse.v1.Refusal
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_possev1_command_proto_init() }
@@ -2597,6 +2702,7 @@ func file_possev1_command_proto_init() {
 	file_possev1_command_proto_msgTypes[27].OneofWrappers = []any{
 		(*ForwardRequest_Command)(nil),
 		(*ForwardRequest_Cosign)(nil),
+		(*ForwardRequest_Leaves)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2604,7 +2710,7 @@ func file_possev1_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_possev1_command_proto_rawDesc), len(file_possev1_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -333,6 +333,10 @@ type Refusal struct {
 	Hint          string                 `protobuf:"bytes,6,opt,name=hint,proto3" json:"hint,omitempty"`
 	Leader        string                 `protobuf:"bytes,7,opt,name=leader,proto3" json:"leader,omitempty"` // peer id
 	RetryAfterMs  uint32                 `protobuf:"varint,8,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	Value         string                 `protobuf:"bytes,9,opt,name=value,proto3" json:"value,omitempty"`
+	File          string                 `protobuf:"bytes,10,opt,name=file,proto3" json:"file,omitempty"` // where the problem is in an input, and in which one
+	Line          uint32                 `protobuf:"varint,11,opt,name=line,proto3" json:"line,omitempty"`
+	Column        uint32                 `protobuf:"varint,12,opt,name=column,proto3" json:"column,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,6 +423,34 @@ func (x *Refusal) GetLeader() string {
 func (x *Refusal) GetRetryAfterMs() uint32 {
 	if x != nil {
 		return x.RetryAfterMs
+	}
+	return 0
+}
+
+func (x *Refusal) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Refusal) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Refusal) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *Refusal) GetColumn() uint32 {
+	if x != nil {
+		return x.Column
 	}
 	return 0
 }
@@ -1411,7 +1443,7 @@ const file_possev1_round_proto_rawDesc = "" +
 	"\x05watch\x18\x02 \x01(\v2\x15.posse.v1.WatchResultH\x00R\x05watch\x120\n" +
 	"\baccepted\x18\x03 \x01(\v2\x12.posse.v1.AcceptedH\x00R\baccepted\x12-\n" +
 	"\x05model\x18\x04 \x01(\v2\x15.posse.v1.ModelBundleH\x00R\x05modelB\x06\n" +
-	"\x04body\"\xd1\x01\n" +
+	"\x04body\"\xa7\x02\n" +
 	"\aRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
@@ -1420,7 +1452,12 @@ const file_possev1_round_proto_rawDesc = "" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12\x12\n" +
 	"\x04hint\x18\x06 \x01(\tR\x04hint\x12\x16\n" +
 	"\x06leader\x18\a \x01(\tR\x06leader\x12$\n" +
-	"\x0eretry_after_ms\x18\b \x01(\rR\fretryAfterMs\"\x1d\n" +
+	"\x0eretry_after_ms\x18\b \x01(\rR\fretryAfterMs\x12\x14\n" +
+	"\x05value\x18\t \x01(\tR\x05value\x12\x12\n" +
+	"\x04file\x18\n" +
+	" \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\v \x01(\rR\x04line\x12\x16\n" +
+	"\x06column\x18\f \x01(\rR\x06column\"\x1d\n" +
 	"\x05Watch\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\"s\n" +
 	"\vWatchResult\x12\x14\n" +

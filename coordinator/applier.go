@@ -1,0 +1,95 @@
+package coordinator
+
+import (
+	"io"
+
+	"github.com/posse-dev/posse/coordinator/state"
+)
+
+// applier is the machine as consensus sees it: what a command leaves goes to the
+// transparency log, and whoever waits is told.
+type applier struct{ c *Coordinator }
+
+// ApplyBatch applies commands, in order.
+func (a applier) ApplyBatch(commands [][]byte, indexes []uint64) []any {
+	results := a.c.machine.ApplyBatch(commands, indexes)
+	members, changed := false, false
+	for _, any := range results {
+		r, ok := any.(state.Result)
+		if !ok {
+			continue
+		}
+		if r.Leaf != nil {
+			if err := a.c.log.Append(r.Sequence, r.Leaf); err != nil {
+				a.c.fail(err)
+			}
+		}
+		if r.Err != nil {
+			continue
+		}
+		switch r.Kind {
+		case "bootstrap", "create_invite", "revoke_invite":
+			members = true
+		case "enrol", "revoke_node":
+			members, changed = true, true
+		case "apply_experiment", "close_experiment":
+			changed = true
+		}
+	}
+	if members {
+		a.c.syncMembers()
+	}
+	a.c.wake(changed)
+	return results
+}
+
+// Snapshot captures the state. The leaves before it must be on the disk, since they
+// will not be applied again.
+func (a applier) Snapshot() (func(io.Writer) error, error) {
+	write, err := a.c.machine.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return func(w io.Writer) error {
+		if err := a.c.log.Flush(); err != nil {
+			return err
+		}
+		return write(w)
+	}, nil
+}
+
+// Restore takes a snapshot's state on.
+func (a applier) Restore(r io.Reader) error {
+	if err := a.c.machine.Restore(r); err != nil {
+		return err
+	}
+	var err error
+	a.c.machine.View(func(s *state.State) { err = a.c.log.Restored(s.Log.Size, s.Log.Root()) })
+	if err != nil {
+		return err
+	}
+	a.c.syncMembers()
+	a.c.wake(true)
+	return nil
+}
+
+// wake tells everybody who waits for the state to move.
+func (c *Coordinator) wake(changed bool) {
+	c.mu.Lock()
+	close(c.moved)
+	c.moved = make(chan struct{})
+	c.mu.Unlock()
+	if changed {
+		select {
+		case c.changed <- struct{}{}:
+		default: // one is waiting already
+		}
+	}
+}
+
+// moving returns a channel that is closed when commands are applied after now.
+func (c *Coordinator) moving() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.moved
+}
