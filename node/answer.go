@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 
 	"github.com/posse-dev/posse"
@@ -26,26 +25,20 @@ type Answer struct {
 	Arm string
 }
 
-// repeat remembers what a key was answered.
-type repeat struct {
-	answer Answer
-	until  int64 // Unix milliseconds
-}
-
-const (
-	maxText    = 256
-	repeatTime = 24 * 3600 * 1000 // ms that a key's answer is kept
-)
+const maxText = 256 // bytes of a pseudonym or key
 
 // Decide answers a question from memory, in microseconds, with or without a
-// coordinator. The answer is durable lazily: within some milliseconds.
+// coordinator, and also when the disk is full. The answer is durable lazily: within
+// some milliseconds.
 func (n *Node) Decide(_ context.Context, q Question) (Answer, error) {
 	t, err := n.find(q.Experiment)
 	if err != nil {
 		return Answer{}, err
 	}
-	if len(q.User) > maxText || len(q.Key) > maxText {
-		return Answer{}, posse.OutOfRange("user", "a text that is too long", fmt.Sprintf("at most %d bytes", maxText), "send a shorter pseudonym or key")
+	for _, text := range []struct{ field, value string }{{"user", q.User}, {"key", q.Key}} {
+		if len(text.value) > maxText {
+			return Answer{}, posse.OutOfRange(text.field, "a text that is too long", fmt.Sprintf("at most %d bytes", maxText), "send a shorter one")
+		}
 	}
 	if q.User == "" && t.needsUser() {
 		return Answer{}, &posse.Error{
@@ -53,68 +46,62 @@ func (n *Node) Decide(_ context.Context, q Question) (Answer, error) {
 			Hint: "send a pseudonym that stays the same for one person",
 		}
 	}
-	now := n.nowMS()
-	key := repeatKey(q)
-	if q.Key != "" {
-		n.mu.RLock()
-		r, ok := n.repeats[key]
-		n.mu.RUnlock()
-		if ok && r.until > now {
-			return r.answer, nil
-		}
+	if q.Context == nil {
+		q.Context = mechanisms.None{}
 	}
-	c := q.Context
-	if c == nil {
-		c = mechanisms.None{}
-	}
-	user := n.keys.Pseudonym(q.User)
 	before := t.desk.Ready()
-	d, writes, err := t.desk.Decide(now, n.numbers.take(), user, c, func(leaf uint64) (bool, []store.Write, error) {
-		return n.guard.Admit(q.Experiment, leaf, user)
-	})
+	d, err := n.decide(t, q)
 	if err != nil {
 		return Answer{}, err
 	}
-	n.store.Put(writes)
 	if t.desk.Ready() != before {
-		select {
-		case n.kick <- struct{}{}:
-		default:
-		}
+		n.wake()
 	}
 	answer := Answer{Decision: d}
 	if arm, ok := d.Action.(mechanisms.Arm); ok && int(arm) < len(t.file.Problem.Arms) {
 		answer.Arm = t.file.Problem.Arms[arm]
 	}
-	if q.Key != "" {
-		n.remember(key, repeat{answer, now + repeatTime}, now)
-	}
 	return answer, nil
 }
 
-func repeatKey(q Question) (out [16]byte) {
-	sum := sha256.Sum256([]byte(q.Experiment + "\x00" + q.Key))
-	copy(out[:], sum[:])
-	return out
-}
-
-// maxRepeats bounds the keys that are remembered.
-const maxRepeats = 1 << 20
-
-func (n *Node) remember(key [16]byte, r repeat, now int64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.repeats) >= maxRepeats {
-		for k, old := range n.repeats {
-			if old.until <= now {
-				delete(n.repeats, k)
-			}
-		}
-		if len(n.repeats) >= maxRepeats {
-			return // the key is answered anew: a second decision, never a wrong one
+// decide numbers a decision, makes it and puts its writes, with no other decision
+// in between.
+func (n *Node) decide(t *taken, q Question) (decision.Decision, error) {
+	user := n.keys.Pseudonym(q.User)
+	n.deciding.Lock()
+	defer n.deciding.Unlock()
+	if n.stopped {
+		return decision.Decision{}, ErrClosed
+	}
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	now := n.nowMS()
+	if q.Key != "" {
+		if d, ok, err := t.desk.Repeated(now, q.Key, user, q.Context); ok || err != nil {
+			return d, err
 		}
 	}
-	n.repeats[key] = r
+	number := n.numbers.next
+	d, writes, err := t.desk.Decide(now, number, user, q.Context, func(leaf uint64) (bool, []store.Write, error) {
+		return n.guard.Admit(q.Experiment, leaf, user)
+	})
+	if err != nil {
+		return decision.Decision{}, err
+	}
+	n.numbers.next++
+	if q.Key != "" {
+		writes = append(writes, t.desk.Remember(now, q.Key, user, q.Context, number, d)...)
+	}
+	n.store.Put(writes)
+	return d, nil
+}
+
+// wake lets the follow loop look at the desks at once.
+func (n *Node) wake() {
+	select {
+	case n.kick <- struct{}{}:
+	default:
+	}
 }
 
 // Reward takes the feedback for a decision and returns once it is durable. Feedback
@@ -124,35 +111,35 @@ func (n *Node) Reward(_ context.Context, id string, f mechanisms.Feedback) (deci
 	if !ok {
 		return decision.Unknown, nil
 	}
-	now := n.nowMS()
-	n.mu.RLock()
-	all := make([]*taken, 0, len(n.order))
-	for _, name := range n.order {
-		all = append(all, n.experiments[name])
-	}
-	n.mu.RUnlock()
-	for _, t := range all {
-		outcome, writes, err := t.desk.Reward(now, number, f, func(user [16]byte) (budget.Permit, error) {
-			return n.guard.PermitRecord(t.file.Name, user)
-		})
+	for _, t := range n.all() {
+		outcome, err := n.reward(t, number, f)
 		if err != nil {
 			return 0, err
 		}
 		if outcome == decision.Unknown {
 			continue
 		}
-		n.store.Put(writes)
-		if len(writes) > 0 || outcome == decision.Duplicate {
+		if outcome == decision.Accepted || outcome == decision.Duplicate { // the first one may still be on its way to the disk
 			if err := n.store.Sync(); err != nil {
 				return 0, err
 			}
 		}
 		return outcome, nil
 	}
-	if n.numbers.lost(number) {
+	if n.numbers.lost(number) { // the gaps are those of the start: no lock
 		return decision.Lost, nil
 	}
 	return decision.Late, nil
+}
+
+func (n *Node) reward(t *taken, number uint64, f mechanisms.Feedback) (decision.Outcome, error) {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	outcome, writes, err := t.desk.Reward(n.nowMS(), number, f, func(user [16]byte) (budget.Permit, error) {
+		return n.guard.PermitRecord(t.file.Name, user)
+	})
+	n.store.Put(writes)
+	return outcome, err
 }
 
 // Message says what an outcome means and what to do, for the application.

@@ -44,10 +44,21 @@ func WriteCluster(dir string, c Cluster) error {
 		return err
 	}
 	path := filepath.Join(dir, clusterFile)
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+	if err := writeSynced(path+".new", append(text, '\n')); err != nil {
 		return fmt.Errorf("write the cluster's file: %w", err)
 	}
 	return os.Rename(path+".new", path)
+}
+
+// writeSynced writes a whole file to the disk: renamed without it, a crash leaves
+// an empty one, and the invite is used.
+func writeSynced(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func readCluster(dir string) (Cluster, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/mechanisms/catalogue"
 	"github.com/posse-dev/posse/node/guard"
+	"github.com/posse-dev/posse/node/store"
 )
 
 // Config says how a node runs. Dir is required and holds everything that it must
@@ -39,6 +40,8 @@ type Config struct {
 	// Retry is the first delay after a failed call, doubled to a minute with full
 	// jitter; 0 means 200 ms.
 	Retry time.Duration
+
+	disk store.Options // where tests of this package let the disk fail and the process die
 }
 
 // DefaultGuard is ε 2 for a user over all experiments, and 1 in any one.

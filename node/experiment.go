@@ -25,6 +25,10 @@ type taken struct {
 	desk   *decision.Desk
 	rounds *rounds.Rounds
 
+	// writing is held from a call of the desk until its writes are put: the store
+	// keeps the last value of a place, which must be the newest. Taken before mu.
+	writing sync.Mutex
+
 	mu    sync.Mutex
 	model mechanisms.Model
 	now   mechanisms.Descriptor // of the version that is held
@@ -38,6 +42,7 @@ const bucketExperiments = "experiments" // name → held
 type held struct {
 	File, Model, Descriptor []byte
 	Quota                   uint64
+	Closed                  bool
 }
 
 func (t *taken) held() (store.Write, error) {
@@ -45,6 +50,7 @@ func (t *taken) held() (store.Write, error) {
 	defer t.mu.Unlock()
 	value, err := json.Marshal(held{
 		File: t.file.Canonical(), Model: t.model.Encode(), Descriptor: t.now.Encode(), Quota: t.view.GetQuota(),
+		Closed: t.view.GetClosed(),
 	})
 	return store.Write{Bucket: bucketExperiments, Key: []byte(t.file.Name), Value: value}, err
 }
@@ -71,7 +77,7 @@ func (n *Node) take(file []byte, m mechanisms.Model, d mechanisms.Descriptor, qu
 	}
 	desk, err := decision.New(decision.Config{
 		Experiment: e.Name, Shared: shared, Deadline: e.Reward.Deadline, Keys: n.keys, Source: n.cfg.Noise,
-	}, d, quota)
+	}, d, slots(e, quota))
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +89,15 @@ func (n *Node) take(file []byte, m mechanisms.Model, d mechanisms.Descriptor, qu
 		view: &possev1.NodeExperiment{Name: e.Name, Quota: quota},
 	}
 	return t, t.rounds.Restore(n.store)
+}
+
+// slots is how many decisions fill a leaf: the quota that the leader shows (0 where
+// a clock closes leaves), and never more than one report may hold.
+func slots(e *experiment.Experiment, quota uint64) uint64 {
+	if limit := uint64(e.Rounds.MaxRecords); limit > 0 && (quota == 0 || quota > limit) {
+		return limit
+	}
+	return quota
 }
 
 // sameLayout holds a descriptor to the experiment's own promise: whoever leads

@@ -58,16 +58,21 @@ func (n *Node) fetch(ctx context.Context, t *taken, version uint64) []rounds.Eve
 		n.cfg.Log.Error("a version can't be used", "experiment", name, "version", version, "why", err)
 		return nil
 	}
+	if d.Ended {
+		n.drop(t)
+	}
 	t.mu.Lock()
 	t.model, t.now = m, d
 	t.mu.Unlock()
-	n.keep(t)
 	n.mu.Lock()
 	n.head = head
 	n.mu.Unlock()
-	if text, err := json.Marshal(head); err == nil {
-		n.store.Put([]store.Write{{Bucket: bucketNode, Key: []byte(keyHead), Value: text}})
+	text, err := json.Marshal(head)
+	if err != nil {
+		n.cfg.Log.Error("a checkpoint can't be stored", "why", err)
+		return nil
 	}
+	n.keep(t, store.Write{Bucket: bucketNode, Key: []byte(keyHead), Value: text})
 	n.notify()
 	return []rounds.Event{rounds.Fetched{Version: m.Version}}
 }

@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -27,7 +29,7 @@ func (n *Node) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case w := <-views:
-			n.link.at = w.leader
+			n.link.found(w.leader)
 			for _, v := range w.GetExperiments() {
 				n.see(v)
 			}
@@ -56,7 +58,7 @@ func (n *Node) watch(ctx context.Context, l *link, views chan<- news) {
 			index = 0 // another leader may be behind: take whatever it shows
 			if ok {
 				n.cfg.Log.Warn("the coordinator refuses this node", "reason", posse.As(err).Reason, "hint", posse.As(err).Hint)
-				l.failed++
+				l.fail()
 			}
 			l.pause(ctx)
 			continue
@@ -83,8 +85,14 @@ func (n *Node) see(v *possev1.NodeExperiment) {
 		if err == nil {
 			t, err = n.take(v.GetFile(), mechanisms.Model{}, d, v.GetQuota())
 		}
+		if err == nil && t.file.Name != v.GetName() {
+			err = errors.New("its file has another name")
+		}
 		if err != nil {
-			n.cfg.Log.Warn("an experiment is not taken part in", "experiment", v.GetName(), "reason", posse.As(err).Reason, "why", posse.As(err).Message)
+			if text := err.Error(); n.refused[v.GetName()] != text { // once, not with every view
+				n.refused[v.GetName()] = text
+				n.cfg.Log.Warn("an experiment is not taken part in", "experiment", v.GetName(), "reason", posse.As(err).Reason, "why", posse.As(err).Message)
+			}
 			return
 		}
 		t.view = v
@@ -96,23 +104,36 @@ func (n *Node) see(v *possev1.NodeExperiment) {
 		n.cfg.Log.Info("takes part in an experiment", "experiment", v.GetName())
 	}
 	t.mu.Lock()
+	closes := v.GetClosed() && !t.view.GetClosed()
 	t.view = v
 	t.mu.Unlock()
-	t.desk.SetQuota(v.GetQuota())
+	t.desk.SetQuota(slots(t.file, v.GetQuota()))
 	if v.GetClosed() {
 		t.desk.Stop()
+		n.drop(t)
+	}
+	if closes {
+		n.keep(t)
 	}
 	n.notify()
 }
 
-// keep stores what of an experiment must survive a restart.
-func (n *Node) keep(t *taken) {
+// drop forgets raw sums that nothing will ever be made of.
+func (n *Node) drop(t *taken) {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	n.store.Put(t.desk.Drop())
+}
+
+// keep stores what of an experiment must survive a restart, in one transaction
+// with what goes with it.
+func (n *Node) keep(t *taken, with ...store.Write) {
 	w, err := t.held()
 	if err != nil {
 		n.cfg.Log.Error("an experiment can't be stored", "experiment", t.file.Name, "why", err)
 		return
 	}
-	n.store.Put([]store.Write{w})
+	n.store.Put(append(with, w))
 }
 
 func (n *Node) all() []*taken {
@@ -190,15 +211,19 @@ func (n *Node) carryOut(ctx context.Context, t *taken, e rounds.Effect) []rounds
 // send gives the leader a message. What does not arrive is sent again.
 func (n *Node) send(ctx context.Context, name, kind string, r *possev1.NodeRequest) []rounds.Event {
 	_, arrived, err := n.link.call(ctx, r, 0)
-	switch {
-	case err == nil:
-		return nil
-	case !arrived:
-		return []rounds.Event{rounds.Lost{}}
-	default: // the leader's own word: a closed round, a conflict; the next view tells
-		n.cfg.Log.Info("the coordinator refused a message", "experiment", name, "kind", kind, "reason", posse.As(err).Reason)
+	if err == nil {
 		return nil
 	}
+	if !arrived {
+		return []rounds.Event{rounds.Lost{}}
+	}
+	// the leader's own word: a closed round, a conflict; the next view tells
+	e := posse.As(err)
+	n.cfg.Log.Info("the coordinator refused a message", "experiment", name, "kind", kind, "reason", e.Reason, "field", e.Field)
+	if number, err := strconv.ParseUint(e.Value, 10, 64); err == nil && e.Reason == "CONFLICT" && e.Field == "leaves.leaf" {
+		return []rounds.Event{rounds.Sold{Number: number}}
+	}
+	return nil
 }
 
 // expire forgets decisions whose reward would be late.
@@ -206,6 +231,8 @@ func (n *Node) expire() {
 	const atOnce = 10_000
 	now := n.nowMS()
 	for _, t := range n.all() {
+		t.writing.Lock()
 		n.store.Put(t.desk.Expire(now, atOnce))
+		t.writing.Unlock()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/posse-dev/posse/mechanisms"
@@ -26,17 +27,23 @@ type Node struct {
 	store    *store.Store
 	guard    *guard.Guard
 	keys     decision.Keys
-	numbers  sequence
 	link     *link
+	clock    clock
+
+	// deciding is held from a decision's number to its writes, so that numbers reach
+	// the disk in their order and those lost in a crash are the last ones.
+	deciding sync.Mutex
+	numbers  sequence
+	stopped  bool // no decision any more
 
 	mu          sync.RWMutex
 	experiments map[string]*taken
 	order       []string
-	repeats     map[[16]byte]repeat
-	head        checkpoint.Head // newest checkpoint that this node trusts
-	changed     chan struct{}   // closed and replaced when something a caller may wait for changed
+	refused     map[string]string // experiment → why it is not taken part in; of the follow loop alone
+	head        checkpoint.Head   // newest checkpoint that this node trusts
+	changed     chan struct{}     // closed and replaced when something a caller may wait for changed
 
-	kick   chan struct{} // the desk filled a leaf
+	kick   chan struct{} // a desk filled a leaf
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
 	closed sync.Once
@@ -64,10 +71,10 @@ func New(cfg Config) (*Node, error) {
 		}
 	}
 	n := &Node{
-		cfg: cfg, cluster: cluster, identity: identity, experiments: map[string]*taken{},
-		repeats: map[[16]byte]repeat{}, changed: make(chan struct{}), kick: make(chan struct{}, 1),
+		cfg: cfg, cluster: cluster, identity: identity, experiments: map[string]*taken{}, refused: map[string]string{}, clock: newClock(cfg.Now),
+		changed: make(chan struct{}), kick: make(chan struct{}, 1),
 	}
-	if n.store, err = store.Open(cfg.Dir); err != nil {
+	if n.store, err = store.Open(cfg.Dir, cfg.disk); err != nil {
 		return nil, err
 	}
 	if err := n.load(); err != nil {
@@ -114,13 +121,19 @@ func (n *Node) load() error {
 		if err != nil {
 			return err
 		}
+		if h.Closed {
+			t.desk.Stop()
+			t.view.Closed = true
+		}
 		n.experiments[t.file.Name] = t
 		n.order = append(n.order, t.file.Name)
 		newest = max(newest, t.desk.Newest())
 	}
-	if err := n.numbers.open(n.store, newest); err != nil {
+	writes, err := n.numbers.open(n.store, newest)
+	if err != nil {
 		return err
 	}
+	n.store.Put(writes)
 	return n.store.Sync()
 }
 
@@ -154,7 +167,8 @@ func (n *Node) Start(ctx context.Context) {
 }
 
 // Close stops following, writes what is left and closes the store. Decisions that
-// were acknowledged are there after the next start.
+// were given are there after the next start; whoever calls [Node.Decide] or
+// [Node.Reward] meanwhile or later gets [ErrClosed].
 func (n *Node) Close() error {
 	var err error
 	n.closed.Do(func() {
@@ -163,10 +177,17 @@ func (n *Node) Close() error {
 		}
 		err = n.host.Close()
 		n.ended.Wait()
+		n.deciding.Lock()
+		n.stopped = true
+		n.store.Put(n.numbers.end())
+		n.deciding.Unlock()
 		err = errors.Join(err, n.store.Close())
 	})
 	return err
 }
+
+// ErrClosed is behind the errors of a node after [Node.Close].
+var ErrClosed = store.ErrClosed
 
 // Name is the node's name in its cluster, ID its peer id.
 func (n *Node) Name() string { return n.cluster.Name }
@@ -189,10 +210,10 @@ func (n *Node) Changed() <-chan struct{} {
 	return n.changed
 }
 
-func (n *Node) nowMS() int64 { return n.cfg.Now().UnixMilli() }
+func (n *Node) nowMS() int64 { return n.clock.ms() }
 
 // Exists reports whether dir holds a node that joined.
 func Exists(dir string) bool {
-	_, err := os.Stat(dir + "/" + clusterFile)
+	_, err := os.Stat(filepath.Join(dir, clusterFile))
 	return err == nil
 }

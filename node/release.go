@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp/budget"
 	"github.com/posse-dev/posse/node/rounds"
 	"github.com/posse-dev/posse/node/store"
@@ -18,36 +19,37 @@ const (
 	ReportContext = "posse/1 report"
 )
 
-// release lets a leaf out of the node, in the one order that is safe: every charge
-// in it is on the disk; the permit; the noise; the bytes on the disk together with
-// the end of the raw sums. Only then may anything be sent. A crash in between
-// costs budget and gives none back.
+// release lets a leaf out of the node, in the one order that is safe: the leaf
+// takes nothing more; every charge in it is on the disk; the permit; the noise; the
+// bytes on the disk together with the end of the raw sums. Only then may anything
+// be sent. A crash in between costs budget and gives none back.
 func (n *Node) release(t *taken, leaf uint64) rounds.Event {
-	name := t.file.Name
+	name, failed := t.file.Name, rounds.Unmade{Leaf: leaf}
+	t.writing.Lock() // whoever still added to the leaf has put it
+	closed, err := t.desk.Close(leaf)
+	t.writing.Unlock()
+	if err != nil {
+		n.cfg.Log.Error("a leaf can't be closed", "experiment", name, "leaf", leaf, "why", err)
+		return failed
+	}
 	if err := n.store.Sync(); err != nil {
 		n.cfg.Log.Error("nothing is released: the store can't be written", "experiment", name, "why", err)
-		return rounds.Unmade{Leaf: leaf}
-	}
-	closed, err := t.desk.Close(leaf)
-	if err != nil {
-		return rounds.Unmade{Leaf: leaf}
+		return failed
 	}
 	number := n.guard.Next(name)
 	permit, spend, err := n.guard.Permit(name, leaf)
 	if err != nil {
+		n.cfg.Log.Warn("a release was refused", "experiment", name, "leaf", leaf, "reason", posse.As(err).Reason, "why", err)
 		if errors.Is(err, budget.ErrExhausted) {
-			n.cfg.Log.Warn("a release was refused: its users have given all they may", "experiment", name, "leaf", leaf)
-		} else {
-			n.cfg.Log.Error("a release was refused", "experiment", name, "leaf", leaf, "why", err)
+			n.store.Put(append(n.guard.Refused(name, leaf), t.desk.Forget(leaf)...))
+			n.notify()
 		}
-		n.store.Put(t.desk.Forget(leaf))
-		n.notify()
-		return rounds.Unmade{Leaf: leaf}
+		return failed
 	}
 	noised, err := closed.Descriptor.Layout.Release(closed.Raw, permit, n.cfg.Noise)
 	if err != nil {
 		n.cfg.Log.Error("a release failed after its charge", "experiment", name, "leaf", leaf, "why", err)
-		return rounds.Unmade{Leaf: leaf}
+		return failed
 	}
 	made := rounds.Released{
 		Number: number, Descriptor: closed.Descriptor.Digest(), Spend: spend,
@@ -56,7 +58,7 @@ func (n *Node) release(t *taken, leaf uint64) rounds.Event {
 	n.store.Put(append(append([]store.Write{made.Write(name)}, n.guard.Released(name, leaf)...), t.desk.Forget(leaf)...))
 	if err := n.store.Sync(); err != nil {
 		n.cfg.Log.Error("nothing is sent: the released bytes are not on the disk", "experiment", name, "why", err)
-		return rounds.Unmade{Leaf: leaf}
+		return failed
 	}
 	return rounds.Made{Leaf: leaf, Released: made}
 }

@@ -38,7 +38,7 @@ const (
 // a browser can't reach the node by a name of its own.
 func Handler(n Node, token string) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(possev1connect.NewDecisionServiceHandler(service{n}, connect.WithReadMaxBytes(maxRequest)))
+	mux.Handle(possev1connect.NewDecisionServiceHandler(service{n}, connect.WithReadMaxBytes(maxRequest), connect.WithCodec(codec{})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -116,6 +116,12 @@ func contextOf(c *possev1.Context) mechanisms.Context {
 }
 
 func feedbackOf(r *possev1.RewardRequest) (mechanisms.Feedback, error) {
+	if r.Value != nil && r.GetFeedback() != nil {
+		return nil, &posse.Error{
+			Code: posse.InvalidArgument, Reason: "FIELD_CONFLICT", Field: "feedback", Message: "value and feedback exclude each other",
+			Hint: "send the reward once",
+		}
+	}
 	switch f := r.GetFeedback().GetKind().(type) {
 	case nil:
 		if r.Value == nil {
@@ -132,7 +138,7 @@ func feedbackOf(r *possev1.RewardRequest) (mechanisms.Feedback, error) {
 	case *possev1.Feedback_Runtime:
 		return mechanisms.Runtime{Seconds: f.Runtime.GetSeconds(), Censored: f.Runtime.GetCensored()}, nil
 	}
-	return nil, errors.New("unknown feedback")
+	return nil, errors.New("unknown feedback") // a kind that this version does not know
 }
 
 // Error turns an error into Connect's, with the facts that a caller acts on as

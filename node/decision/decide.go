@@ -26,18 +26,17 @@ type Admit func(leaf uint64) (teaches bool, writes []store.Write, err error)
 // Decide answers one question. sequence is the node's next number, larger than any
 // before. The writes are durable lazily: an answer may be lost in a crash, and its
 // reward then is LOST. On an error nothing changed.
+//
+// Here as everywhere: the writes of two calls must reach the store in the order of
+// the calls, or an older sum of a leaf overwrites a newer one.
 func (d *Desk) Decide(now int64, sequence uint64, user [16]byte, c mechanisms.Context, admit Admit) (Decision, []store.Write, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return Decision{}, nil, d.errClosed()
 	}
-	if len(d.pending) >= d.cfg.MaxPending {
-		return Decision{}, nil, &posse.Error{
-			Code: posse.ResourceExhausted, Reason: "TOO_MANY_PENDING", Field: "experiment", Value: fmt.Sprint(len(d.pending)),
-			Allowed: fmt.Sprintf("at most %d decisions without a reward", d.cfg.MaxPending), Message: "too many decisions wait for their reward",
-			Hint: "send rewards, shorten reward.deadline, or play your fallback arm",
-		}
+	if d.waiting >= uint64(d.cfg.MaxPending) || len(d.pending) >= 2*d.cfg.MaxPending {
+		return Decision{}, nil, d.errFull(fmt.Sprintf("at most %d decisions without a reward, and twice as many within reward.deadline", d.cfg.MaxPending))
 	}
 	l, opened, err := d.filling()
 	if err != nil {
@@ -69,16 +68,22 @@ func (d *Desk) Decide(now int64, sequence uint64, user [16]byte, c mechanisms.Co
 	}
 	d.slots++
 	d.newest = sequence
-	if len(d.pending) == 0 {
-		d.oldest = sequence
-	}
 	d.pending[sequence] = p
+	d.order = append(d.order, sequence)
 	d.waiting++
 	writes = append(writes, d.head(), store.Write{Bucket: bucketDecisions, Key: d.key(sequence), Value: p.encode()})
 	return Decision{
 		ID: d.cfg.Keys.NewID(sequence), Action: action, Propensity: propensity, Version: version,
 		Leaf: p.leaf, Teaches: p.teaches,
 	}, writes, nil
+}
+
+func (d *Desk) errFull(allowed string) error {
+	return &posse.Error{
+		Code: posse.ResourceExhausted, Reason: "TOO_MANY_PENDING", Field: "experiment", Value: fmt.Sprint(len(d.pending)),
+		Allowed: allowed, Message: "too many decisions wait for their reward",
+		Hint: "send rewards, shorten reward.deadline, or play your fallback arm",
+	}
 }
 
 // filling returns the leaf that takes the next slot, and whether it is new (and

@@ -14,7 +14,7 @@ import (
 	"github.com/posse-dev/posse/node/store"
 )
 
-// MaxPending is the default limit of decisions that a desk remembers.
+// MaxPending is the default limit of decisions that wait for their reward.
 const MaxPending = 10_000_000
 
 // Config is what a desk must know. All fields but MaxPending are required.
@@ -24,7 +24,9 @@ type Config struct {
 	Deadline   time.Duration // after the decision; a later reward is LATE
 	Keys       Keys
 	Source     noise.Secure // of choices and of local randomisers: never a seeded one
-	MaxPending int          // 0: [MaxPending]
+	// MaxPending bounds the decisions that wait for their reward, and the keys that
+	// are remembered; twice as many decisions are remembered in all. 0: [MaxPending].
+	MaxPending int
 }
 
 // Desk answers decisions and takes rewards of one experiment. Safe for concurrent
@@ -41,9 +43,11 @@ type Desk struct {
 	ready    uint64                // slots of filled leaves
 	leaves   []*leaf               // not yet closed, oldest first
 	pending  map[uint64]*pending
-	oldest   uint64 // no pending decision has a smaller sequence number
-	newest   uint64 // largest sequence number of this desk
-	waiting  uint64 // decisions without a reward
+	order    []uint64 // sequence numbers of pending, oldest first
+	newest   uint64   // largest sequence number of this desk
+	repeats  map[[16]byte]*repeat
+	keys     [][16]byte // of repeats, oldest first
+	waiting  uint64     // decisions without a reward
 	closed   bool
 	rewards  uint64
 	late     uint64
@@ -65,7 +69,7 @@ func New(cfg Config, d mechanisms.Descriptor, quota uint64) (*Desk, error) {
 	if cfg.MaxPending == 0 {
 		cfg.MaxPending = MaxPending
 	}
-	desk := &Desk{cfg: cfg, pending: map[uint64]*pending{}, quota: quota}
+	desk := &Desk{cfg: cfg, pending: map[uint64]*pending{}, repeats: map[[16]byte]*repeat{}, quota: quota}
 	return desk, desk.Use(d)
 }
 
@@ -151,6 +155,21 @@ func (d *Desk) leafWrite(l *leaf) store.Write {
 	return store.Write{Bucket: bucketLeaves, Key: d.key(l.number), Value: l.encode()}
 }
 
+// Drop forgets every leaf: once learning has ended or the experiment is closed,
+// nothing will ever be made of their raw sums.
+func (d *Desk) Drop() (writes []store.Write) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.exploit == nil && !d.closed {
+		return nil
+	}
+	for _, l := range d.leaves {
+		writes = append(writes, d.Forget(l.number)...)
+	}
+	d.leaves = nil
+	return writes
+}
+
 // Forget removes a closed leaf's raw sums from the store, once what was made of
 // them is there.
 func (d *Desk) Forget(number uint64) []store.Write {
@@ -192,8 +211,7 @@ func (d *Desk) Restore(s *store.Store, released func(leaf uint64) bool) error {
 		return err
 	}
 	sort.Slice(d.leaves, func(i, j int) bool { return d.leaves[i].number < d.leaves[j].number })
-	d.oldest = d.newest + 1
-	return s.Each(bucketDecisions, func(k, v []byte) error {
+	if err := s.Each(bucketDecisions, func(k, v []byte) error {
 		n, mine := d.parse(k)
 		if !mine {
 			return nil
@@ -206,30 +224,32 @@ func (d *Desk) Restore(s *store.Store, released func(leaf uint64) bool) error {
 		if !p.rewarded {
 			d.waiting++
 		}
-		d.oldest = min(d.oldest, n)
+		d.order = append(d.order, n) // keys come in ascending order
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	return d.restoreRepeats(s)
 }
 
-// Expire forgets decisions whose reward would be late by now, at most limit of
-// them, and returns what to write.
+// Expire forgets decisions whose reward would be late by now and keys whose day is
+// over, at most limit of each, and returns what to write.
 func (d *Desk) Expire(now int64, limit int) []store.Write {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var writes []store.Write
-	for d.oldest <= d.newest && len(writes) < limit {
-		p, ok := d.pending[d.oldest]
-		if ok && p.at+d.cfg.Deadline.Milliseconds() >= now {
+	writes := d.expireRepeats(now, limit)
+	for ; len(d.order) > 0 && limit > 0; limit-- {
+		sequence := d.order[0]
+		p := d.pending[sequence]
+		if p.at+d.cfg.Deadline.Milliseconds() >= now {
 			break
 		}
-		if ok {
-			delete(d.pending, d.oldest)
-			if !p.rewarded {
-				d.waiting--
-			}
-			writes = append(writes, store.Write{Bucket: bucketDecisions, Key: d.key(d.oldest)})
+		delete(d.pending, sequence)
+		if !p.rewarded {
+			d.waiting--
 		}
-		d.oldest++
+		writes = append(writes, store.Write{Bucket: bucketDecisions, Key: d.key(sequence)})
+		d.order = d.order[1:]
 	}
 	return writes
 }

@@ -44,15 +44,7 @@ func (p *pending) encode() []byte {
 	}
 	out = append(out, p.mark[:]...)
 	out = append(out, p.user[:]...)
-	switch a := p.action.(type) {
-	case mechanisms.Arm:
-		out = append(out, 0)
-		out = binary.LittleEndian.AppendUint32(out, uint32(a))
-	case mechanisms.Pair:
-		out = append(out, 1)
-		out = binary.LittleEndian.AppendUint32(out, uint32(a.First))
-		out = binary.LittleEndian.AppendUint32(out, uint32(a.Second))
-	}
+	out = appendAction(out, p.action)
 	if c, ok := p.context.(mechanisms.Features); ok && !p.rewarded {
 		for _, x := range c.X {
 			out = binary.LittleEndian.AppendUint64(out, math.Float64bits(x))
@@ -72,20 +64,8 @@ func decodePending(data []byte) (*pending, error) {
 	p.version = binary.LittleEndian.Uint64(data[24:])
 	copy(p.mark[:], data[32:])
 	copy(p.user[:], data[40:])
-	kind := data[56]
-	data = data[57:]
-	switch {
-	case kind == 0 && len(data) >= 4:
-		p.action, data = mechanisms.Arm(binary.LittleEndian.Uint32(data)), data[4:]
-	case kind == 1 && len(data) >= 8:
-		p.action = mechanisms.Pair{
-			First: int(binary.LittleEndian.Uint32(data)), Second: int(binary.LittleEndian.Uint32(data[4:])),
-		}
-		data = data[8:]
-	default:
-		return nil, errPending
-	}
-	if len(data)%8 != 0 {
+	var ok bool
+	if p.action, data, ok = takeAction(data[56:]); !ok || len(data)%8 != 0 {
 		return nil, errPending
 	}
 	p.context = mechanisms.None{}
@@ -97,4 +77,29 @@ func decodePending(data []byte) (*pending, error) {
 		p.context = mechanisms.Features{X: x}
 	}
 	return p, nil
+}
+
+func appendAction(out []byte, a mechanisms.Action) []byte {
+	switch a := a.(type) {
+	case mechanisms.Arm:
+		out = append(out, 0)
+		out = binary.LittleEndian.AppendUint32(out, uint32(a))
+	case mechanisms.Pair:
+		out = append(out, 1)
+		out = binary.LittleEndian.AppendUint32(out, uint32(a.First))
+		out = binary.LittleEndian.AppendUint32(out, uint32(a.Second))
+	}
+	return out
+}
+
+func takeAction(data []byte) (a mechanisms.Action, rest []byte, ok bool) {
+	switch {
+	case len(data) >= 5 && data[0] == 0:
+		return mechanisms.Arm(binary.LittleEndian.Uint32(data[1:])), data[5:], true
+	case len(data) >= 9 && data[0] == 1:
+		return mechanisms.Pair{
+			First: int(binary.LittleEndian.Uint32(data[1:])), Second: int(binary.LittleEndian.Uint32(data[5:])),
+		}, data[9:], true
+	}
+	return nil, nil, false
 }

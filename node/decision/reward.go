@@ -39,27 +39,26 @@ func (d *Desk) Reward(now int64, sequence uint64, f mechanisms.Feedback, permit 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p, ok := d.pending[sequence]
-	switch {
-	case !ok:
+	if !ok {
 		return Unknown, nil, nil
+	}
+	mark := d.mark(sequence, f)
+	switch {
+	case p.rewarded && mark == p.mark: // also when it is late or closed by now: it was taken
+		return Duplicate, nil, nil
+	case p.rewarded:
+		return Conflict, nil, nil
 	case d.closed:
 		return Closed, nil, nil
 	case p.at+d.cfg.Deadline.Milliseconds() < now:
 		d.late++
 		return Late, nil, nil
 	}
-	mark := d.mark(sequence, f)
-	if p.rewarded {
-		if mark == p.mark {
-			return Duplicate, nil, nil
-		}
-		return Conflict, nil, nil
-	}
 	writes, err := d.learn(p, f, permit)
 	if err != nil {
 		return 0, nil, err
 	}
-	p.rewarded, p.mark, p.context = true, mark, nil
+	p.rewarded, p.mark, p.context, p.user = true, mark, nil, [16]byte{} // what is no longer needed goes
 	d.rewards++
 	d.waiting--
 	return Accepted, append(writes, d.head(), store.Write{Bucket: bucketDecisions, Key: d.key(sequence), Value: p.encode()}), nil
@@ -69,7 +68,10 @@ func (d *Desk) Reward(now int64, sequence uint64, f mechanisms.Feedback, permit 
 // is being filled. Feedback is validated even where nobody learns from it, so that
 // an answer never tells whether a user still teaches.
 func (d *Desk) learn(p *pending, f mechanisms.Feedback, permit PermitRecord) ([]store.Write, error) {
-	l := d.leafOf(p)
+	l, opened, err := d.leafOf(p)
+	if err != nil {
+		return nil, err
+	}
 	if l == nil {
 		w, err := d.cfg.Shared.Open(d.next)
 		if err != nil {
@@ -80,6 +82,8 @@ func (d *Desk) learn(p *pending, f mechanisms.Feedback, permit PermitRecord) ([]
 		}
 		if p.teaches {
 			d.foreign++
+		} else {
+			d.unlearnt++
 		}
 		return nil, nil
 	}
@@ -111,20 +115,29 @@ func (d *Desk) learn(p *pending, f mechanisms.Feedback, permit PermitRecord) ([]
 	if err := l.raw.Add(record); err != nil {
 		return nil, fmt.Errorf("experiment %s: %w", d.cfg.Experiment, err)
 	}
+	if opened {
+		d.leaves = append(d.leaves, l)
+		d.leafs++
+	}
 	return []store.Write{d.leafWrite(l)}, nil
 }
 
-// leafOf finds where a record goes; nil when no leaf is open.
-func (d *Desk) leafOf(p *pending) *leaf {
+// leafOf finds where a record goes: its own leaf, or the newest when that has
+// left, or a new one. A record is in one leaf at most, so that its charge covers it
+// wherever it is. nil once learning has ended.
+func (d *Desk) leafOf(p *pending) (l *leaf, opened bool, err error) {
+	if d.exploit != nil {
+		return nil, false, nil
+	}
 	for _, l := range d.leaves {
 		if l.number == p.leaf {
-			return l
+			return l, false, nil
 		}
 	}
-	if n := len(d.leaves); n > 0 && d.exploit == nil {
-		return d.leaves[n-1]
+	if n := len(d.leaves); n > 0 {
+		return d.leaves[n-1], false, nil
 	}
-	return nil
+	return d.filling()
 }
 
 // mark is a keyed hash of feedback: enough to tell a repeat from a contradiction.

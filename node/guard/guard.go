@@ -47,8 +47,8 @@ type account struct {
 }
 
 const (
-	bucketSpends = "spends"  // experiment, 0, user → three uint64
-	bucketLeaves = "charged" // experiment, 0, leaf → records, state
+	bucketSpends = "spends"  // experiment, 0, user → her spend there, and in all at that time
+	bucketLeaves = "charged" // experiment, 0, leaf → records, state, the refusal in words
 )
 
 // New returns a guard with the node's limits.
@@ -154,12 +154,14 @@ func (g *Guard) Admit(experiment string, leaf uint64, user [16]byte) (teaches bo
 		return false, nil, err
 	}
 	if a.promise.Unit == dp.User {
-		own, _ := g.users.SpentBy(experiment, user)
-		writes = append(writes, store.Write{Bucket: bucketSpends, Key: spendKey(experiment, user), Value: encodeSpend(own)})
+		own, total := g.users.SpentBy(experiment, user)
+		writes = append(writes, store.Write{
+			Bucket: bucketSpends, Key: spendKey(experiment, user), Value: appendSpend(appendSpend(nil, own), total),
+		})
 	} else {
 		a.spent = a.spent.Max(a.cost)
 	}
-	return true, append(writes, leafWrite(experiment, leaf, r.State())), nil
+	return true, append(writes, leafWrite(experiment, leaf, r.State().Records, leafOpen, "")), nil
 }
 
 // PermitRecord is the permit for one record that was admitted, where the layout
@@ -196,7 +198,8 @@ func (g *Guard) Next(experiment string) uint64 {
 // Permit closes a leaf and gives the permit for its release. The caller has
 // synced the store since the leaf's last charge, and writes the released bytes
 // together with [Guard.Released] before anything is sent. It is refused, with
-// [budget.ErrExhausted] behind the error, when nobody in the leaf could teach.
+// [budget.ErrExhausted] behind the error, when nobody in the leaf could teach; the
+// caller then writes [Guard.Refused].
 func (g *Guard) Permit(experiment string, leaf uint64) (budget.Permit, dp.Spend, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -212,14 +215,25 @@ func (g *Guard) Permit(experiment string, leaf uint64) (budget.Permit, dp.Spend,
 		return budget.Permit{}, dp.Spend{}, err
 	}
 	p, err := r.Permit()
-	if err != nil {
+	if errors.Is(err, budget.ErrExhausted) {
 		a.refused++
-		a.refusal = err.Error()
+		a.refusal = posse.As(err).Reason + ": " + err.Error()
 		delete(a.leaves, leaf)
 		a.closed[leaf] = true
-		return budget.Permit{}, dp.Spend{}, err
 	}
-	return p, a.cost, nil
+	return p, a.cost, err
+}
+
+// Refused records that a leaf was refused, for good. The write belongs in the same
+// transaction as the end of its raw sums.
+func (g *Guard) Refused(experiment string, leaf uint64) []store.Write {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.experiments[experiment]
+	if a == nil || !a.closed[leaf] {
+		return nil
+	}
+	return []store.Write{leafWrite(experiment, leaf, 0, leafRefused, a.refusal)}
 }
 
 // Released records that a leaf's bytes are made. The write belongs in the same
@@ -236,7 +250,7 @@ func (g *Guard) Released(experiment string, leaf uint64) []store.Write {
 		a.closed[leaf] = true
 		a.released++
 	}
-	return []store.Write{leafWrite(experiment, leaf, budget.ReleaseState{Closed: true})}
+	return []store.Write{leafWrite(experiment, leaf, 0, leafReleased, "")}
 }
 
 // Left reports whether a leaf's bytes exist, or its release was refused.
@@ -289,11 +303,15 @@ func (g *Guard) Restore(s *store.Store, experiment string) error {
 		if !mine || len(rest) != 16 {
 			return nil
 		}
-		spend, err := decodeSpend(v)
+		own, total, err := decodeSpends(v)
 		if err != nil {
 			return err
 		}
-		return g.users.Restore(experiment, budget.User(rest), spend)
+		user := budget.User(rest)
+		if err := g.users.RestoreOwn(experiment, user, own); err != nil {
+			return err
+		}
+		return g.users.RestoreTotal(user, total)
 	}); err != nil {
 		return err
 	}
@@ -302,16 +320,27 @@ func (g *Guard) Restore(s *store.Store, experiment string) error {
 		if !mine || len(rest) != 8 {
 			return nil
 		}
-		leaf := binary.BigEndian.Uint64(rest)
-		if len(v) != 9 {
+		if len(v) < 9 {
 			return errDamaged
 		}
-		if v[8] == 1 {
+		leaf, records := binary.BigEndian.Uint64(rest), binary.LittleEndian.Uint64(v)
+		switch v[8] {
+		case leafReleased:
 			a.closed[leaf] = true
 			a.released++
+			if a.promise.Unit == dp.Reward {
+				a.spent = a.spent.Max(a.cost)
+			}
 			return nil
+		case leafRefused:
+			a.closed[leaf] = true
+			a.refused++
+			a.refusal = string(v[9:])
+			return nil
+		case leafOpen:
+		default:
+			return errDamaged
 		}
-		records := binary.LittleEndian.Uint64(v)
 		if a.promise.Unit == dp.Reward && records > 0 {
 			a.spent = a.spent.Max(a.cost)
 		}

@@ -2,7 +2,7 @@ package rounds
 
 import (
 	"encoding/binary"
-	"sort"
+	"slices"
 
 	"github.com/posse-dev/posse/node/store"
 	"github.com/posse-dev/posse/protocols/possev1"
@@ -19,6 +19,7 @@ type Rounds struct {
 	held       uint64              // version that the node decides with
 	released   map[uint64]Released // by their own number, not by leaf
 	making     map[uint64]bool
+	gathered   uint64 // round whose leaves were asked for
 	offer      Offer
 	readySaid  uint64
 	sent       map[string]int64 // kind of message → when it was last sent
@@ -68,7 +69,8 @@ func (r *Rounds) Restore(s *store.Store) error {
 	})
 }
 
-// Event is something that happened: [Seen], [Made], [Unmade], [Offered], [Fetched].
+// Event is something that happened: [Seen], [Made], [Unmade], [Offered], [Fetched],
+// [Sold], [Lost].
 type Event interface{ event() }
 
 type (
@@ -91,6 +93,9 @@ type (
 	Offered struct{ Offer Offer }
 	// Fetched is a version that was verified and is in use.
 	Fetched struct{ Version uint64 }
+	// Sold is a release that the leader refuses because it was bought before: the
+	// view names only the last ones, and this node was away for longer.
+	Sold struct{ Number uint64 }
 	// Lost is a connection that broke, or another leader: everything may be sent again.
 	Lost struct{}
 )
@@ -100,6 +105,7 @@ func (Made) event()    {}
 func (Unmade) event()  {}
 func (Offered) event() {}
 func (Fetched) event() {}
+func (Sold) event()    {}
 func (Lost) event()    {}
 
 // Effect is something to do: [Release], [Ready], [MakeOffer], [SendOffer],
@@ -155,6 +161,8 @@ func (r *Rounds) Step(now int64, e Event) []Effect {
 	case Fetched:
 		r.held = max(r.held, e.Version)
 		delete(r.sent, "fetch")
+	case Sold:
+		return r.forget(e.Number)
 	case Lost:
 		clear(r.sent)
 	}
@@ -163,11 +171,8 @@ func (r *Rounds) Step(now int64, e Event) []Effect {
 
 func (r *Rounds) seen(now int64, e Seen) (out []Effect) {
 	v := e.View
-	for _, leaf := range v.GetBought() {
-		if _, ok := r.released[leaf]; ok {
-			delete(r.released, leaf)
-			out = append(out, Forget{leaf})
-		}
+	for _, number := range v.GetBought() {
+		out = append(out, r.forget(number)...)
 	}
 	if v.GetGranted() > r.held {
 		out = append(out, r.send(now, "fetch", Fetch{v.GetGranted()})...)
@@ -185,59 +190,84 @@ func (r *Rounds) seen(now int64, e Seen) (out []Effect) {
 	return append(out, r.round(now, v.GetRound(), e.Full)...)
 }
 
+// forget takes a release that was bought off the offer.
+func (r *Rounds) forget(number uint64) []Effect {
+	if _, ok := r.released[number]; !ok {
+		return nil
+	}
+	delete(r.released, number)
+	return []Effect{Forget{number}}
+}
+
+// round answers the round that is open. One before the last that was answered is a
+// replica's that is behind: a second offer for it would be a lie.
 func (r *Rounds) round(now int64, round *possev1.NodeRound, full []uint64) (out []Effect) {
+	id := round.GetId()
 	switch round.GetPhase() {
 	case possev1.RoundPhase_OFFERING:
-		if round.GetOffered() {
+		switch {
+		case round.GetOffered() || id == 0 || id < r.offer.Round:
 			return nil
-		}
-		if r.offer.Round == round.GetId() {
+		case id == r.offer.Round:
 			return r.send(now, "offer", SendOffer{r.offer})
 		}
-		for _, leaf := range full {
-			if !r.making[leaf] {
-				r.making[leaf] = true
-				out = append(out, Release{leaf})
+		if id != r.gathered { // once a round: where a clock closes leaves, one more is always open
+			r.gathered = id
+			for _, leaf := range full {
+				if !r.making[leaf] {
+					r.making[leaf] = true
+					out = append(out, Release{leaf})
+				}
 			}
 		}
 		if len(r.making) > 0 {
 			return out
 		}
-		return append(out, MakeOffer{Round: round.GetId(), Claims: r.claims()})
+		return append(out, MakeOffer{Round: id, Claims: r.claims()})
 	case possev1.RoundPhase_COLLECTING:
-		if !round.GetChosen() || round.GetDelivered() || r.offer.Round != round.GetId() {
+		if !round.GetChosen() || round.GetDelivered() || r.offer.Round != id || len(r.offer.Leaves) == 0 {
 			return nil
 		}
-		report := SendReport{Round: round.GetId()}
-		for _, leaf := range r.offer.Leaves {
-			if rel, ok := r.released[leaf]; ok {
-				report.Leaves = append(report.Leaves, rel)
+		report := SendReport{Round: id}
+		for _, number := range r.offer.Leaves {
+			rel, ok := r.released[number]
+			if !ok {
+				return nil // a leader that buys twice: part of an offer is not the offer
 			}
+			report.Leaves = append(report.Leaves, rel)
 		}
 		return r.send(now, "report", report)
 	}
 	return nil
 }
 
-// claims lists what is on offer, oldest leaf first, as many as a message takes.
+// claims lists what is on offer, oldest first, as much as a report can carry.
 func (r *Rounds) claims() []*possev1.LeafClaim {
-	leaves := make([]uint64, 0, len(r.released))
-	for leaf := range r.released {
-		leaves = append(leaves, leaf)
+	numbers := make([]uint64, 0, len(r.released))
+	for number := range r.released {
+		numbers = append(numbers, number)
 	}
-	sort.Slice(leaves, func(i, j int) bool { return leaves[i] < leaves[j] })
-	if len(leaves) > MaxLeaves {
-		leaves = leaves[:MaxLeaves]
-	}
-	out := make([]*possev1.LeafClaim, len(leaves))
-	for i, leaf := range leaves {
-		out[i] = r.released[leaf].claim()
+	slices.Sort(numbers)
+	var out []*possev1.LeafClaim
+	size := 0
+	for _, number := range numbers {
+		size += len(r.released[number].Bytes) + leafOverhead
+		if len(out) > 0 && (len(out) == MaxLeaves || size > maxReport) {
+			break
+		}
+		out = append(out, r.released[number].claim())
 	}
 	return out
 }
 
-// MaxLeaves is the most leaves in one offer.
-const MaxLeaves = 256
+// MaxLeaves is the most leaves in one offer. maxReport bounds their bytes, so that
+// the report fits its frame (wire.Report, 4 MiB) with the signature; an offer,
+// which holds the claim blocks only, then fits too.
+const (
+	MaxLeaves    = 256
+	maxReport    = 4<<20 - 64<<10
+	leafOverhead = 128 // number, descriptor's and bytes' digests, spends
+)
 
 // send lets a message through unless the same kind went out a moment ago.
 func (r *Rounds) send(now int64, kind string, e Effect) []Effect {

@@ -13,7 +13,8 @@ import (
 	"github.com/posse-dev/posse"
 )
 
-// Write sets one key of one bucket; a nil Value deletes it.
+// Write sets one key of one bucket; a nil Value deletes it. What it points to
+// belongs to the store from [Store.Put] on.
 type Write struct {
 	Bucket string
 	Key    []byte
@@ -23,22 +24,39 @@ type Write struct {
 // flushAfter bounds how long a write waits for company before it is committed.
 const flushAfter = 5 * time.Millisecond
 
+// ErrClosed is behind the error of a [Store.Sync] after [Store.Close]: what was
+// put since is on no disk.
+var ErrClosed = errors.New("the node's store is closed")
+
+// Options say how a store is opened. The zero value is the real disk alone.
+type Options struct {
+	// Around is called in place of every commit, counted from 0, and makes it by
+	// calling commit: where simulated disks fail and simulated processes die. nil
+	// commits.
+	Around func(n uint64, commit func() error) error
+}
+
 // Store is the node's durable state. Safe for concurrent use.
 type Store struct {
-	db   *bbolt.DB
-	path string
+	db      *bbolt.DB
+	path    string
+	options Options
+	commits uint64 // by run alone
 
 	mu      sync.Mutex
-	pending []Write
-	asked   uint64 // writes put so far
-	done    uint64 // of them, those on the disk
-	hurry   bool   // somebody waits
-	err     error  // final
+	pending map[place][]byte // last value of each place since the last commit; nil: deleted
+	asked   uint64           // calls of Put so far
+	done    uint64           // of them, those on the disk
+	hurry   bool             // somebody waits
+	err     error            // final
 	waiters []waiter
+	closing bool
 	kick    chan struct{}
 	closed  chan struct{}
 	ended   sync.WaitGroup
 }
+
+type place struct{ bucket, key string }
 
 type waiter struct {
 	until uint64
@@ -47,7 +65,7 @@ type waiter struct {
 
 // Open opens or creates the store in dir. A directory that another process has
 // open is refused.
-func Open(dir string) (*Store, error) {
+func Open(dir string, options Options) (*Store, error) {
 	path := filepath.Join(dir, "node.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
 	if errors.Is(err, bbolt.ErrTimeout) {
@@ -57,9 +75,11 @@ func Open(dir string) (*Store, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the node's store: %w", err)
+		return nil, explain(path, "open", err)
 	}
-	s := &Store{db: db, path: path, kick: make(chan struct{}, 1), closed: make(chan struct{})}
+	s := &Store{
+		db: db, path: path, options: options, pending: map[place][]byte{}, kick: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
 	s.ended.Add(1)
 	go s.run()
 	return s, nil
@@ -77,15 +97,23 @@ func (s *Store) Each(bucket string, f func(key, value []byte) error) error {
 }
 
 // Put adds writes. They reach the disk together or not at all, after everything
-// put before them.
+// put before them. It does not wait, so it may be called under a lock, and must be
+// where the order of two writers' values matters. Only the last value of a place
+// is kept, so what waits for a slow disk is never more than what there is to store.
 func (s *Store) Put(writes []Write) {
 	if len(writes) == 0 {
 		return
 	}
 	s.mu.Lock()
-	s.pending = append(s.pending, writes...)
-	s.asked += uint64(len(writes))
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.err != nil || s.closing {
+		s.asked++ // it never will be done: Sync says so
+		return
+	}
+	for _, w := range writes {
+		s.pending[place{w.Bucket, string(w.Key)}] = w.Value
+	}
+	s.asked++
 	s.wake()
 }
 
@@ -97,14 +125,21 @@ func (s *Store) Sync() error {
 		defer s.mu.Unlock()
 		return s.err
 	}
+	if s.closing {
+		defer s.mu.Unlock()
+		return ErrClosed
+	}
 	w := waiter{until: s.asked, ready: make(chan struct{})}
 	s.waiters = append(s.waiters, w)
 	s.hurry = true
-	s.mu.Unlock()
 	s.wake()
+	s.mu.Unlock()
 	<-w.ready
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err == nil && s.done < w.until {
+		return ErrClosed
+	}
 	return s.err
 }
 
@@ -115,12 +150,19 @@ func (s *Store) Err() error {
 	return s.err
 }
 
-// Close writes what is left and closes the file.
+// Close writes what is left and closes the file. Whoever waits in [Store.Sync] is
+// answered. A second Close does nothing.
 func (s *Store) Close() error {
-	err := s.Sync()
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closing = true
+	s.mu.Unlock()
 	close(s.closed)
 	s.ended.Wait()
-	return errors.Join(err, s.db.Close())
+	return errors.Join(s.Err(), s.db.Close())
 }
 
 func (s *Store) wake() {
@@ -130,49 +172,48 @@ func (s *Store) wake() {
 	}
 }
 
+// run commits until Close, and once more then.
 func (s *Store) run() {
 	defer s.ended.Done()
 	for {
 		select {
 		case <-s.closed:
+			s.flush()
 			return
 		case <-s.kick:
 		}
-		s.mu.Lock()
-		hurry := s.hurry
-		s.mu.Unlock()
-		if !hurry {
-			timer := time.NewTimer(flushAfter)
-		wait:
-			for {
-				select {
-				case <-timer.C:
-					break wait
-				case <-s.closed:
-					timer.Stop()
-					return
-				case <-s.kick:
-					s.mu.Lock()
-					hurry = s.hurry
-					s.mu.Unlock()
-					if hurry {
-						timer.Stop()
-						break wait
-					}
-				}
-			}
-		}
+		s.gather()
 		s.flush()
 	}
 }
 
-// flush commits what is pending as one transaction. The last write of a key wins,
-// so that a hot key costs one put.
+// gather waits for company until somebody is in a hurry.
+func (s *Store) gather() {
+	timer := time.NewTimer(flushAfter)
+	defer timer.Stop()
+	for {
+		s.mu.Lock()
+		hurry := s.hurry
+		s.mu.Unlock()
+		if hurry {
+			return
+		}
+		select {
+		case <-timer.C:
+			return
+		case <-s.closed:
+			return
+		case <-s.kick:
+		}
+	}
+}
+
+// flush commits what is pending as one transaction and answers those who waited
+// for it. Waiters who came meanwhile have kicked again.
 func (s *Store) flush() {
 	s.mu.Lock()
-	batch, until := s.pending, s.asked
-	s.pending, s.hurry = nil, false
-	failed := s.err
+	batch, until, failed := s.pending, s.asked, s.err
+	s.pending, s.hurry = map[place][]byte{}, false
 	s.mu.Unlock()
 	if failed == nil && len(batch) > 0 {
 		failed = s.commit(batch)
@@ -186,53 +227,56 @@ func (s *Store) flush() {
 	}
 	var rest []waiter
 	for _, w := range s.waiters {
-		if w.until <= until || s.err != nil {
+		if w.until <= until || s.err != nil || s.closing {
 			close(w.ready)
 		} else {
 			rest = append(rest, w)
 		}
 	}
 	s.waiters = rest
-	if len(rest) > 0 {
-		s.hurry = true
-		s.wake()
-	}
 }
 
-func (s *Store) commit(batch []Write) error {
-	type key struct{ bucket, key string }
-	last := make(map[key]int, len(batch))
-	for i, w := range batch {
-		last[key{w.Bucket, string(w.Key)}] = i
+func (s *Store) commit(batch map[place][]byte) error {
+	update := func() error {
+		return s.db.Update(func(tx *bbolt.Tx) error {
+			for p, value := range batch {
+				b, err := tx.CreateBucketIfNotExists([]byte(p.bucket))
+				if err != nil {
+					return err
+				}
+				if value == nil {
+					err = b.Delete([]byte(p.key))
+				} else {
+					err = b.Put([]byte(p.key), value)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for i, w := range batch {
-			if last[key{w.Bucket, string(w.Key)}] != i {
-				continue
-			}
-			b, err := tx.CreateBucketIfNotExists([]byte(w.Bucket))
-			if err != nil {
-				return err
-			}
-			if w.Value == nil {
-				err = b.Delete(w.Key)
-			} else {
-				err = b.Put(w.Key, w.Value)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if errors.Is(err, syscall.ENOSPC) {
-		return &posse.Error{
-			Code: posse.ResourceExhausted, Reason: "DISK_FULL", Field: "dir", Value: s.path, Message: "the node's disk is full",
-			Hint: "free space and start the node again: it acknowledges nothing more and goes on deciding", Cause: err,
-		}
+	n := s.commits
+	s.commits++
+	var err error
+	if s.options.Around != nil {
+		err = s.options.Around(n, update)
+	} else {
+		err = update()
 	}
 	if err != nil {
-		return fmt.Errorf("write the node's store: %w", err)
+		return explain(s.path, "write", err)
 	}
 	return nil
+}
+
+// explain gives a full disk its reason; everything else is the system's word.
+func explain(path, what string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &posse.Error{
+			Code: posse.ResourceExhausted, Reason: "DISK_FULL", Field: "dir", Value: path, Message: "the node's disk is full",
+			Hint: "free space and start the node again: until then it acknowledges no reward, releases nothing and goes on deciding", Cause: err,
+		}
+	}
+	return fmt.Errorf("%s the node's store: %w", what, err)
 }

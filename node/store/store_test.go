@@ -13,14 +13,14 @@ import (
 
 func TestWhatWasSyncedIsThereAfterAReopen(t *testing.T) {
 	dir := t.TempDir()
-	s, err := Open(dir)
+	s, err := Open(dir, Options{})
 	require.NoError(t, err)
 	s.Put([]Write{{"a", []byte("k"), []byte("1")}, {"a", []byte("gone"), []byte("x")}})
 	s.Put([]Write{{"a", []byte("k"), []byte("2")}, {"a", []byte("gone"), nil}})
 	require.NoError(t, s.Sync())
 	require.NoError(t, s.Close())
 
-	s, err = Open(dir)
+	s, err = Open(dir, Options{})
 	require.NoError(t, err)
 	defer s.Close()
 	got := map[string]string{}
@@ -30,15 +30,15 @@ func TestWhatWasSyncedIsThereAfterAReopen(t *testing.T) {
 
 func TestASecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	s, err := Open(dir)
+	s, err := Open(dir, Options{})
 	require.NoError(t, err)
 	defer s.Close()
-	_, err = Open(dir)
+	_, err = Open(dir, Options{})
 	assert.Equal(t, "IN_USE", posse.As(err).Reason)
 }
 
 func TestManyCallersShareCommitsAndNoneIsLost(t *testing.T) {
-	s, err := Open(t.TempDir())
+	s, err := Open(t.TempDir(), Options{})
 	require.NoError(t, err)
 	defer s.Close()
 	var all sync.WaitGroup
