@@ -44,7 +44,8 @@ func TestPLDAsTabulated(t *testing.T) {
 		{"discrete gaussian 1", []Event{{Mechanism: DiscreteGaussian, Sigma: 1, Count: 4}}, 1e-5, 9.937309037, 1e-3},
 		{"discrete gaussian 100", []Event{{Mechanism: DiscreteGaussian, Sigma: 10, Count: 1000}}, 1e-6, 19.423664552, 1e-3},
 		{"mixed", []Event{
-			{Mechanism: Gaussian, Sigma: 10, Count: 100}, {Mechanism: Laplace, Scale: 5, Count: 10},
+			{Mechanism: Gaussian, Sigma: 10, Count: 100},
+			{Mechanism: Laplace, Scale: 5, Count: 10},
 			{Mechanism: RandomizedResponse, Epsilon: 0.1, Count: 20},
 		}, 1e-6, 6.252893, 1e-3},
 		{"thousand gaussians", thousand, 1e-6, 4.11314228948, 1e-3},

@@ -53,33 +53,31 @@ func (s *stream) below(digit uint64, num, den *big.Int) bool {
 
 // fallsFrom is falls for a real some of whose further digits, in s.tail, are known.
 func (s *stream) fallsFrom(digit uint64) uint {
-	for {
-		x := s.next()
-		if x > digit {
+	x := s.next()
+	if x > digit {
+		return 0
+	}
+	if x < digit {
+		return 1 + s.falls(x, false)
+	}
+	// tied: compare the known digits, then let both go on
+	known := s.tail
+	var mine []uint64
+	for i := 0; ; i++ {
+		if i == len(known) {
+			known = append(known, s.next())
+		}
+		d := s.next()
+		mine = append(mine, d)
+		if d > known[i] {
 			return 0
 		}
-		if x < digit {
-			return 1 + s.falls(x, false)
+		if d < known[i] {
+			break
 		}
-		// tied: compare the known digits, then let both go on
-		known := s.tail
-		var mine []uint64
-		for i := 0; ; i++ {
-			if i == len(known) {
-				known = append(known, s.next())
-			}
-			d := s.next()
-			mine = append(mine, d)
-			if d > known[i] {
-				return 0
-			}
-			if d < known[i] {
-				break
-			}
-		}
-		s.tail = mine
-		return 1 + s.fallsFrom(digit)
 	}
+	s.tail = mine
+	return 1 + s.fallsFrom(digit)
 }
 
 // acceptNear returns true with chance exp(−γ) when γ is within slack of near, both

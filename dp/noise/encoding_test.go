@@ -22,8 +22,18 @@ func TestEncodeRoundsToTheNearestEvenAndClips(t *testing.T) {
 		in  float64
 		out int64
 	}{
-		{0, 0}, {0.125, 0}, {0.375, 2}, {-0.125, 0}, {-0.375, -2}, {0.13, 1}, {2.9, 12}, {3, 12}, {1000, 12}, {-1e300, -12},
-		{math.SmallestNonzeroFloat64, 0}, {math.MaxFloat64, 12},
+		{0, 0},
+		{0.125, 0},
+		{0.375, 2},
+		{-0.125, 0},
+		{-0.375, -2},
+		{0.13, 1},
+		{2.9, 12},
+		{3, 12},
+		{1000, 12},
+		{-1e300, -12},
+		{math.SmallestNonzeroFloat64, 0},
+		{math.MaxFloat64, 12},
 	} {
 		got, err := e.Encode(row.in)
 		require.NoError(t, err)

@@ -86,8 +86,12 @@ func TestLaplaceFollowsItsLaw(t *testing.T) {
 		name     string
 		num, den uint64
 	}{
-		{"scale 1", 1, 1}, {"scale a quarter", 1, 4}, {"scale 2", 2, 1}, {"scale 10", 10, 1},
-		{"scale 7/3", 7, 3}, {"scale from a nano-ε", 1e9, 123456789},
+		{"scale 1", 1, 1},
+		{"scale a quarter", 1, 4},
+		{"scale 2", 2, 1},
+		{"scale 10", 10, 1},
+		{"scale 7/3", 7, 3},
+		{"scale from a nano-ε", 1e9, 123456789},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			l, err := NewDiscreteLaplace(row.num, row.den)
@@ -104,8 +108,12 @@ func TestGaussianFollowsItsLaw(t *testing.T) {
 		name   string
 		sigma2 *big.Rat
 	}{
-		{"variance 1/10", big.NewRat(1, 10)}, {"variance 1/2", big.NewRat(1, 2)}, {"variance 1", big.NewRat(1, 1)},
-		{"variance 4", big.NewRat(4, 1)}, {"variance 18", big.NewRat(18, 1)}, {"variance 1000/7", big.NewRat(1000, 7)},
+		{"variance 1/10", big.NewRat(1, 10)},
+		{"variance 1/2", big.NewRat(1, 2)},
+		{"variance 1", big.NewRat(1, 1)},
+		{"variance 4", big.NewRat(4, 1)},
+		{"variance 18", big.NewRat(18, 1)},
+		{"variance 1000/7", big.NewRat(1000, 7)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g, err := NewDiscreteGaussianRat(row.sigma2)
@@ -162,5 +170,44 @@ func TestWrongSamplersAreSeen(t *testing.T) {
 			twin.fill(sample)
 			assert.NotEmpty(t, twin.law.rejections(t, sample), "a wrong sampler passed")
 		})
+	}
+}
+
+// At large scales no cell has enough counts; there the laws are those of the
+// continuous ones but for a step of one in the scale.
+func TestLargeScalesFollowTheContinuousLaws(t *testing.T) {
+	const n = 100_000
+	laplaceCDF := func(x float64) float64 {
+		if x < 0 {
+			return math.Exp(x) / 2
+		}
+		return 1 - math.Exp(-x)/2
+	}
+	normalCDF := func(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
+	ks := func(l interface{ Fill([]int64, Source) }, scale float64, cdf func(float64) float64) stattest.Result {
+		dst, sample := make([]int64, n), make([]float64, n)
+		l.Fill(dst, NewSeeded(6))
+		for i, x := range dst {
+			sample[i] = float64(x) / scale
+		}
+		r, err := stattest.KolmogorovSmirnov(sample, cdf, alarm)
+		require.NoError(t, err)
+		return r
+	}
+	for _, bits := range []uint{24, 40, 50} {
+		l, err := NewDiscreteLaplace(1<<bits, 1)
+		require.NoError(t, err)
+		scale := math.Ldexp(1, int(bits))
+		r := ks(l, scale, laplaceCDF)
+		assert.False(t, r.Rejected(), "2^%d: %v", bits, r)
+		r = ks(l, scale*1.06, laplaceCDF)
+		assert.True(t, r.Rejected(), "a scale off by 6 %% passed: %v", r)
+
+		g, err := NewDiscreteGaussianRat(new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 2*bits)))
+		require.NoError(t, err)
+		r = ks(g, scale, normalCDF)
+		assert.False(t, r.Rejected(), "2^%d: %v", bits, r)
+		r = ks(g, scale*1.06, normalCDF)
+		assert.True(t, r.Rejected(), "a deviation off by 6 %% passed: %v", r)
 	}
 }

@@ -8,6 +8,10 @@ import (
 	"github.com/posse-dev/posse"
 )
 
+// rounding is how far a computed distribution function may fall from one float to
+// the next: erfc is good to a few units in the last place.
+const rounding = 1e-12
+
 // KolmogorovSmirnov tests whether a sample comes from the law with distribution
 // function cdf.
 //
@@ -31,18 +35,18 @@ func KolmogorovSmirnov(sample []float64, cdf func(float64) float64, alarm float6
 		return Result{}, posse.OutOfRange("sample", "not a number", "numbers", "")
 	}
 	n := float64(len(sorted))
-	var d float64
+	var d, last float64
 	for i := 0; i < len(sorted); {
 		j := i
 		for j < len(sorted) && sorted[j] == sorted[i] {
 			j++
 		}
 		at, below := cdf(sorted[i]), cdf(math.Nextafter(sorted[i], math.Inf(-1)))
-		if !(at >= 0 && at <= 1 && below >= 0 && below <= at) {
+		if !(at >= 0 && at <= 1 && below >= 0 && below <= at+rounding && last <= at+rounding) {
 			return Result{}, posse.OutOfRange("cdf", float(at), "[0, 1], not falling", "at value "+strconv.Itoa(i))
 		}
 		d = max(d, math.Abs(float64(j)/n-at), math.Abs(float64(i)/n-below))
-		i = j
+		i, last = j, at
 	}
 	return Result{"kolmogorov-smirnov", d, min(1, 2*math.Exp(-2*n*d*d)), alarm}, nil
 }

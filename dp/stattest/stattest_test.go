@@ -126,7 +126,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		"lengths":     func() (stattest.Result, error) { return stattest.ChiSquare([]uint64{1}, []float64{0.5, 0.5}, 0.1) },
 		"deviation 0": func() (stattest.Result, error) { return stattest.Mean(0, 0, 0, 1000, 0.1) },
 		"falling cdf": func() (stattest.Result, error) {
-			return stattest.KolmogorovSmirnov([]float64{1}, func(x float64) float64 { return 1 - x }, 0.1)
+			return stattest.KolmogorovSmirnov([]float64{0.2, 0.8}, func(x float64) float64 { return 1 - x }, 0.1)
 		},
 	} {
 		_, err := f()
