@@ -18,12 +18,18 @@ const MaxArms = 16384
 const fractionBits = 16
 
 // Problem is what a learner must know. Arms is in [1, MaxArms], Horizon at least
-// 1. Range defaults to [0, 1] where neither it nor Moment is given.
+// 1. Range defaults to [0, 1] where neither it nor Moment is given. Baseline, Bonus
+// and Kappa are [NewRobustElimination]'s, with the meaning and the defaults of
+// [mechanisms.Settings].
 type Problem struct {
-	Arms    int
-	Horizon uint64
-	Range   *mechanisms.Range
-	Moment  *mechanisms.Moment
+	Arms     int
+	Horizon  uint64
+	Range    *mechanisms.Range
+	Clip     bool // rewards outside of Range are clipped instead of refused
+	Moment   *mechanisms.Moment
+	Baseline float64
+	Bonus    string
+	Kappa    float64
 }
 
 func (p Problem) validate() (Problem, error) {
@@ -55,14 +61,17 @@ func validateRange(r mechanisms.Range) error {
 	return nil
 }
 
-// scaled maps a reward to [0, 1]; outside the range is an error that does not
-// show the reward.
+// scaled maps a reward to [0, 1]; outside the range it is clipped, or an error
+// that does not show the reward.
 func (p Problem) scaled(x float64) (float64, error) {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0, errNotFinite()
 	}
 	if x < p.Range.Low || x > p.Range.High {
-		return 0, errOutside(*p.Range)
+		if !p.Clip {
+			return 0, errOutside(*p.Range)
+		}
+		x = math.Max(p.Range.Low, math.Min(p.Range.High, x))
 	}
 	return (x - p.Range.Low) / (p.Range.High - p.Range.Low), nil
 }

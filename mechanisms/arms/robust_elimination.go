@@ -34,7 +34,8 @@ func NewRobustElimination(p Problem) (*RobustElimination, error) {
 		names[a] = fmt.Sprintf("arm-%d", a+1)
 	}
 	shared, err := NewElimination(mechanisms.Settings{
-		Kind: "arms", Arms: names, Horizon: p.Horizon, Range: p.Range, Moment: p.Moment,
+		Kind: "arms", Arms: names, Horizon: p.Horizon, Range: p.Range, Clip: p.Clip, Moment: p.Moment,
+		Baseline: p.Baseline, Bonus: p.Bonus, Kappa: p.Kappa,
 	})
 	if err != nil {
 		return nil, err

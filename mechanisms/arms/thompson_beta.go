@@ -28,17 +28,27 @@ func NewThompsonBeta(p Problem) (*ThompsonBeta, error) {
 }
 
 // Choose draws one sample of each arm's posterior and plays the largest. The
-// propensity is 0: it is not computed.
-func (t *ThompsonBeta) Choose(_ mechanisms.Round, _ mechanisms.None, src noise.Source) (mechanisms.Arm, float64, error) {
+// propensity is computed where round.Logged asks for it, to 1e-6, else 0.
+func (t *ThompsonBeta) Choose(round mechanisms.Round, _ mechanisms.None, src noise.Source) (mechanisms.Arm, float64, error) {
 	best, at := math.Inf(-1), 0
 	for a := range t.n {
-		s := float64(t.sum[a]) / (1 << fractionBits)
-		x := distuv.Beta{Alpha: 1 + s, Beta: 1 + float64(t.n[a]) - s, Src: src}.Rand()
-		if x > best {
+		if x := t.posterior(a, src).Rand(); x > best {
 			best, at = x, a
 		}
 	}
-	return mechanisms.Arm(at), 0, nil
+	if !round.Logged {
+		return mechanisms.Arm(at), 0, nil
+	}
+	laws := make([]distuv.Beta, len(t.n))
+	for a := range laws {
+		laws[a] = t.posterior(a, nil)
+	}
+	return mechanisms.Arm(at), winning(at, laws, 0, 1), nil
+}
+
+func (t *ThompsonBeta) posterior(a int, src noise.Source) distuv.Beta {
+	s := float64(t.sum[a]) / (1 << fractionBits)
+	return distuv.Beta{Alpha: 1 + s, Beta: 1 + float64(t.n[a]) - s, Src: src}
 }
 
 // Observe adds one reward.

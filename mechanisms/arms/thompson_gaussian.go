@@ -27,19 +27,30 @@ func NewThompsonGaussian(p Problem) (*ThompsonGaussian, error) {
 }
 
 // Choose draws one sample of each arm's posterior and plays the largest. The
-// propensity is 0 where it was not computed: beyond the first pull of each arm.
-func (t *ThompsonGaussian) Choose(_ mechanisms.Round, _ mechanisms.None, src noise.Source) (mechanisms.Arm, float64, error) {
+// propensity of the first pull of each arm is 1; later it is computed where
+// round.Logged asks for it, to 1e-6, else 0.
+func (t *ThompsonGaussian) Choose(round mechanisms.Round, _ mechanisms.None, src noise.Source) (mechanisms.Arm, float64, error) {
 	if t.unseen < len(t.n) {
 		return mechanisms.Arm(t.unseen), 1, nil
 	}
 	best, at := math.Inf(-1), 0
 	for a := range t.n {
-		x := distuv.Normal{Mu: t.mean(a), Sigma: 0.5 / math.Sqrt(float64(t.n[a])), Src: src}.Rand()
-		if x > best {
+		if x := t.posterior(a, src).Rand(); x > best {
 			best, at = x, a
 		}
 	}
-	return mechanisms.Arm(at), 0, nil
+	if !round.Logged {
+		return mechanisms.Arm(at), 0, nil
+	}
+	laws := make([]distuv.Normal, len(t.n))
+	for a := range laws {
+		laws[a] = t.posterior(a, nil)
+	}
+	return mechanisms.Arm(at), winning(at, laws, math.Inf(-1), math.Inf(1)), nil
+}
+
+func (t *ThompsonGaussian) posterior(a int, src noise.Source) distuv.Normal {
+	return distuv.Normal{Mu: t.mean(a), Sigma: 0.5 / math.Sqrt(float64(t.n[a])), Src: src}
 }
 
 // Observe adds one reward.

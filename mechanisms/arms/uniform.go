@@ -1,13 +1,16 @@
 package arms
 
 import (
+	"math"
+
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/statistics"
 )
 
 // Uniform chooses every arm with probability 1/K and learns nothing: the
-// baseline that every policy must beat.
+// baseline that every policy must beat. Its statistics are of rewards scaled from
+// the range, or clipped to ±u^(1/p) where a moment E|X|^p ≤ u is declared.
 type Uniform struct{ tally }
 
 // NewUniform returns the baseline. Errors name the field of the problem.
@@ -16,8 +19,9 @@ func NewUniform(p Problem) (*Uniform, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Range == nil {
-		p.Range = &mechanisms.Range{Low: -1, High: 1}
+	if p.Moment != nil {
+		bound := math.Pow(p.Moment.Bound, 1/p.Moment.Order)
+		p.Range, p.Clip = &mechanisms.Range{Low: -bound, High: bound}, true
 	}
 	return &Uniform{newTally(p)}, nil
 }

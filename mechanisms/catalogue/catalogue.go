@@ -54,7 +54,10 @@ func shared[P mechanisms.Shared](make func(mechanisms.Settings) (P, error)) func
 
 func learner[L mechanisms.Learner[mechanisms.None, mechanisms.Arm, mechanisms.Reward]](make func(arms.Problem) (L, error)) func(mechanisms.Settings) (mechanisms.Policy, error) {
 	return func(s mechanisms.Settings) (mechanisms.Policy, error) {
-		l, err := make(arms.Problem{Arms: len(s.Arms), Horizon: s.Horizon, Range: s.Range, Moment: s.Moment})
+		l, err := make(arms.Problem{
+			Arms: len(s.Arms), Horizon: s.Horizon, Range: s.Range, Clip: s.Clip, Moment: s.Moment,
+			Baseline: s.Baseline, Bonus: s.Bonus, Kappa: s.Kappa,
+		})
 		if err != nil {
 			return nil, err
 		}

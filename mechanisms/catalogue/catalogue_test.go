@@ -1,0 +1,207 @@
+package catalogue_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp"
+	"github.com/posse-dev/posse/dp/noise"
+	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/mechanisms/catalogue"
+	"github.com/posse-dev/posse/mechanisms/policytest"
+)
+
+func settings(k int, r *mechanisms.Range, m *mechanisms.Moment) mechanisms.Settings {
+	s := mechanisms.Settings{Kind: "arms", Horizon: 100_000, Range: r, Moment: m}
+	for a := range k {
+		s.Arms = append(s.Arms, fmt.Sprintf("arm-%d", a))
+	}
+	return s
+}
+
+// rewards are the two ways to declare them: u in [0, 1) becomes a reward.
+var rewards = []struct {
+	name     string
+	r        *mechanisms.Range
+	m        *mechanisms.Moment
+	feedback func(u float64) mechanisms.Feedback
+	invalid  []mechanisms.Feedback
+}{
+	{
+		name: "range", r: &mechanisms.Range{Low: -2, High: 6},
+		feedback: func(u float64) mechanisms.Feedback { return mechanisms.Reward{X: 8*u - 2} },
+		invalid:  []mechanisms.Feedback{mechanisms.Reward{X: 6.001}, mechanisms.Reward{X: -3}},
+	},
+	{
+		name: "moment", m: &mechanisms.Moment{Order: 1.5, Bound: 8},
+		feedback: func(u float64) mechanisms.Feedback { // from far below any B to far above
+			switch u {
+			case 0:
+				return mechanisms.Reward{X: -1e300}
+			case 1:
+				return mechanisms.Reward{X: 1e300}
+			}
+			return mechanisms.Reward{X: math.Tan(math.Pi * (u - 0.5))}
+		},
+	},
+}
+
+var unfit = []mechanisms.Feedback{
+	mechanisms.Reward{X: math.NaN()}, mechanisms.Reward{X: math.Inf(1)}, mechanisms.Reward{X: math.Inf(-1)},
+	mechanisms.Duel{FirstWon: true}, mechanisms.Runtime{Seconds: 1}, nil,
+}
+
+var foreign = []mechanisms.Action{mechanisms.Arm(-1), mechanisms.Arm(4), mechanisms.Pair{First: 1}, nil}
+
+func TestEveryLearnerKeepsTheRules(t *testing.T) {
+	for _, e := range catalogue.Default() {
+		for _, w := range rewards {
+			if w.m != nil && e.Name != "robust-elimination" && e.Name != "uniform" {
+				continue // refused, see below
+			}
+			t.Run(e.Name+"/"+w.name, func(t *testing.T) {
+				policytest.Learner(t, policytest.LearnerCase{
+					New:      func(k int) (mechanisms.Policy, error) { return e.Learner(settings(k, w.r, w.m)) },
+					Option:   func(a mechanisms.Action) int { return int(a.(mechanisms.Arm)) },
+					Action:   func(k int) mechanisms.Action { return mechanisms.Arm(k) },
+					Feedback: w.feedback, Invalid: append(w.invalid, unfit...), Foreign: foreign,
+					Additive: e.Name != "robust-elimination",
+				})
+			})
+		}
+	}
+}
+
+func TestEverySharedPolicyKeepsTheRules(t *testing.T) {
+	models := []struct {
+		name     string
+		model    dp.Model
+		relation dp.Relation
+		public   bool
+	}{
+		{"silo, arrival private", dp.Silo, dp.ZeroOut, false},
+		{"silo, arrival public", dp.Silo, dp.Replace, true},
+		{"local", dp.Local, dp.Replace, true},
+	}
+	for _, e := range catalogue.Default() {
+		if e.Shared == nil {
+			assert.Empty(t, e.Models, "%s learns in one process, so under no model", e.Name)
+			continue
+		}
+		for _, m := range models {
+			require.True(t, slices.Contains(e.Models, m.model), "%s under %s", e.Name, m.model)
+			for _, w := range rewards {
+				t.Run(strings.Join([]string{e.Name, m.name, w.name}, "/"), func(t *testing.T) {
+					at := func(epsilon *big.Rat) func() (mechanisms.Shared, error) {
+						return func() (mechanisms.Shared, error) {
+							s := settings(4, w.r, w.m)
+							s.Privacy = &mechanisms.Privacy{
+								Model: m.model, Unit: dp.User, Relation: m.relation, PublicArrival: m.public,
+								Epsilon: epsilon, MaxContributions: 3, FractionBits: 16,
+							}
+							return e.Shared(s)
+						}
+					}
+					c := policytest.SharedCase{
+						New: at(big.NewRat(2, 1)), Relation: m.relation, Feedback: w.feedback,
+						Invalid: append(w.invalid, unfit...), Foreign: foreign,
+					}
+					if m.model == dp.Silo && !m.public {
+						c.Quiet = at(big.NewRat(1e9, 1))
+						c.Plain = func() (mechanisms.Shared, error) { return e.Shared(settings(4, w.r, w.m)) }
+					}
+					policytest.Shared(t, c)
+				})
+			}
+		}
+	}
+}
+
+func TestFindNamesWhatThereIs(t *testing.T) {
+	names := map[string]bool{}
+	for _, e := range catalogue.Default() {
+		assert.False(t, names[e.Name], "%s twice", e.Name)
+		names[e.Name] = true
+		got, err := catalogue.Default().Find(e.Name)
+		require.NoError(t, err)
+		assert.Equal(t, e.Name, got.Name)
+		assert.NotEmpty(t, e.Paper)
+		assert.NotNil(t, e.Learner)
+	}
+	_, err := catalogue.Default().Find("exp3")
+	var e *posse.Error
+	require.True(t, errors.As(err, &e))
+	assert.Equal(t, "policy.name", e.Field)
+	for name := range names {
+		assert.Contains(t, e.Allowed, name)
+	}
+}
+
+func TestAPolicyOfOneProcessHasNoSharedForm(t *testing.T) {
+	_, err := catalogue.Default().Shared("ucb1", settings(2, nil, nil))
+	var e *posse.Error
+	require.True(t, errors.As(err, &e))
+	assert.Equal(t, "COMBINATION_REFUSED", e.Reason)
+	_, err = catalogue.Default().Shared("nothing", settings(2, nil, nil))
+	assert.Error(t, err)
+}
+
+func TestModelsOutsideTheTableAreRefused(t *testing.T) {
+	for _, e := range catalogue.Default() {
+		for m := dp.Local; m <= dp.Distributed; m++ {
+			if e.Shared == nil || slices.Contains(e.Models, m) {
+				continue
+			}
+			s := settings(2, nil, &mechanisms.Moment{Order: 2, Bound: 1})
+			s.Privacy = &mechanisms.Privacy{Model: m, Unit: dp.Reward, Relation: dp.ZeroOut, Epsilon: big.NewRat(1, 1), FractionBits: 16}
+			_, err := e.Shared(s)
+			var refused *posse.Error
+			require.True(t, errors.As(err, &refused), "%s under %s", e.Name, m)
+			assert.Equal(t, "COMBINATION_REFUSED", refused.Reason)
+			assert.Contains(t, refused.Message, m.String())
+		}
+	}
+}
+
+func TestPoliciesOfARangeRefuseAMoment(t *testing.T) {
+	for _, name := range []string{"ucb1", "thompson-beta", "thompson-gaussian"} {
+		e, err := catalogue.Default().Find(name)
+		require.NoError(t, err)
+		_, err = e.Learner(settings(2, nil, &mechanisms.Moment{Order: 2, Bound: 1}))
+		var refused *posse.Error
+		require.True(t, errors.As(err, &refused))
+		assert.Equal(t, "policy.name", refused.Field)
+		assert.Contains(t, refused.Hint+refused.Allowed, "robust-elimination")
+	}
+}
+
+func ExampleCatalogue_Shared() {
+	policy, err := catalogue.Default().Shared("robust-elimination", mechanisms.Settings{
+		Kind: "arms", Arms: []string{"low", "high"}, Horizon: 1000, Range: &mechanisms.Range{Low: 0, High: 1},
+		Privacy: &mechanisms.Privacy{
+			Model: dp.Silo, Unit: dp.Reward, Relation: dp.ZeroOut, Epsilon: big.NewRat(1, 1), FractionBits: 16,
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	first, _ := policy.Plan(mechanisms.Descriptor{}, mechanisms.Model{}, 1)
+	window, _ := policy.Open(first)
+	for slot := range uint64(3) {
+		arm, _, _ := window.Choose(slot, mechanisms.None{}, noise.Secure{})
+		fmt.Print(arm, " ")
+	}
+	cost, _ := policy.Layout().RecordSpend()
+	fmt.Println("a record costs", cost)
+	// Output: 0 1 0 a record costs ε 1
+}
