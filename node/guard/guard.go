@@ -39,7 +39,7 @@ type account struct {
 	promise  Promise
 	cost     dp.Spend // of one record
 	leaves   map[uint64]*budget.Release
-	closed   map[uint64]bool // leaves whose bytes are on the disk
+	closed   map[uint64]byte // leaves that take nothing more: released or refused
 	refused  uint64
 	refusal  string
 	spent    dp.Spend // of the worst unit, for unit reward
@@ -91,7 +91,7 @@ func (g *Guard) Open(experiment string, p Promise) error {
 		return fmt.Errorf("experiment %s is under guard already", experiment)
 	}
 	g.experiments[experiment] = &account{
-		promise: p, cost: cost, leaves: map[uint64]*budget.Release{}, closed: map[uint64]bool{},
+		promise: p, cost: cost, leaves: map[uint64]*budget.Release{}, closed: map[uint64]byte{},
 	}
 	return nil
 }
@@ -207,7 +207,7 @@ func (g *Guard) Permit(experiment string, leaf uint64) (budget.Permit, dp.Spend,
 	if err != nil {
 		return budget.Permit{}, dp.Spend{}, err
 	}
-	if a.closed[leaf] {
+	if a.closed[leaf] != leafOpen {
 		return budget.Permit{}, dp.Spend{}, fmt.Errorf("leaf %d of %s has left already", leaf, experiment)
 	}
 	r, err := g.release(experiment, a, leaf)
@@ -219,7 +219,7 @@ func (g *Guard) Permit(experiment string, leaf uint64) (budget.Permit, dp.Spend,
 		a.refused++
 		a.refusal = posse.As(err).Reason + ": " + err.Error()
 		delete(a.leaves, leaf)
-		a.closed[leaf] = true
+		a.closed[leaf] = leafRefused
 	}
 	return p, a.cost, err
 }
@@ -230,7 +230,7 @@ func (g *Guard) Refused(experiment string, leaf uint64) []store.Write {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a := g.experiments[experiment]
-	if a == nil || !a.closed[leaf] {
+	if a == nil || a.closed[leaf] != leafRefused {
 		return nil
 	}
 	return []store.Write{leafWrite(experiment, leaf, 0, leafRefused, a.refusal)}
@@ -246,8 +246,8 @@ func (g *Guard) Released(experiment string, leaf uint64) []store.Write {
 		return nil
 	}
 	delete(a.leaves, leaf)
-	if !a.closed[leaf] {
-		a.closed[leaf] = true
+	if a.closed[leaf] == leafOpen {
+		a.closed[leaf] = leafReleased
 		a.released++
 	}
 	return []store.Write{leafWrite(experiment, leaf, 0, leafReleased, "")}
@@ -258,7 +258,7 @@ func (g *Guard) Left(experiment string, leaf uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a := g.experiments[experiment]
-	return a != nil && a.closed[leaf]
+	return a != nil && a.closed[leaf] != leafOpen
 }
 
 // Account is what the guard has recorded of one experiment. It stays on the node.
@@ -326,14 +326,14 @@ func (g *Guard) Restore(s *store.Store, experiment string) error {
 		leaf, records := binary.BigEndian.Uint64(rest), binary.LittleEndian.Uint64(v)
 		switch v[8] {
 		case leafReleased:
-			a.closed[leaf] = true
+			a.closed[leaf] = leafReleased
 			a.released++
 			if a.promise.Unit == dp.Reward {
 				a.spent = a.spent.Max(a.cost)
 			}
 			return nil
 		case leafRefused:
-			a.closed[leaf] = true
+			a.closed[leaf] = leafRefused
 			a.refused++
 			a.refusal = string(v[9:])
 			return nil

@@ -21,8 +21,7 @@ type Rounds struct {
 	making     map[uint64]bool
 	gathered   uint64 // round whose leaves were asked for
 	offer      Offer
-	readySaid  uint64
-	sent       map[string]int64 // kind of message → when it was last sent
+	sent       map[string]sending // kind of message → what was sent last
 }
 
 // Offer is the last offer as it was signed: sent again, byte for byte, to whoever
@@ -37,7 +36,7 @@ type Offer struct {
 func New(experiment string, held uint64) *Rounds {
 	return &Rounds{
 		experiment: experiment, held: held, released: map[uint64]Released{}, making: map[uint64]bool{},
-		sent: map[string]int64{},
+		sent: map[string]sending{},
 	}
 }
 
@@ -157,7 +156,7 @@ func (r *Rounds) Step(now int64, e Event) []Effect {
 		delete(r.making, e.Leaf)
 	case Offered:
 		r.offer = e.Offer
-		return r.send(now, "offer", SendOffer{e.Offer})
+		return r.send(now, "offer", e.Offer.Round, SendOffer(e))
 	case Fetched:
 		r.held = max(r.held, e.Version)
 		delete(r.sent, "fetch")
@@ -175,17 +174,13 @@ func (r *Rounds) seen(now int64, e Seen) (out []Effect) {
 		out = append(out, r.forget(number)...)
 	}
 	if v.GetGranted() > r.held {
-		out = append(out, r.send(now, "fetch", Fetch{v.GetGranted()})...)
+		out = append(out, r.send(now, "fetch", v.GetGranted(), Fetch{v.GetGranted()})...)
 	}
 	if v.GetClosed() || v.GetEnded() {
 		return out
 	}
 	if e.Ready > v.GetReady() {
-		if e.Ready > r.readySaid {
-			r.readySaid = e.Ready
-			delete(r.sent, "ready")
-		}
-		out = append(out, r.send(now, "ready", Ready{e.Ready})...)
+		out = append(out, r.send(now, "ready", e.Ready, Ready{e.Ready})...)
 	}
 	return append(out, r.round(now, v.GetRound(), e.Full)...)
 }
@@ -209,7 +204,7 @@ func (r *Rounds) round(now int64, round *possev1.NodeRound, full []uint64) (out 
 		case round.GetOffered() || id == 0 || id < r.offer.Round:
 			return nil
 		case id == r.offer.Round:
-			return r.send(now, "offer", SendOffer{r.offer})
+			return r.send(now, "offer", id, SendOffer{r.offer})
 		}
 		if id != r.gathered { // once a round: where a clock closes leaves, one more is always open
 			r.gathered = id
@@ -236,7 +231,7 @@ func (r *Rounds) round(now int64, round *possev1.NodeRound, full []uint64) (out 
 			}
 			report.Leaves = append(report.Leaves, rel)
 		}
-		return r.send(now, "report", report)
+		return r.send(now, "report", id, report)
 	}
 	return nil
 }
@@ -270,12 +265,18 @@ const (
 )
 
 // send lets a message through unless the same kind went out a moment ago.
-func (r *Rounds) send(now int64, kind string, e Effect) []Effect {
-	if at, ok := r.sent[kind]; ok && now-at < resendAfter {
+func (r *Rounds) send(now int64, kind string, about uint64, e Effect) []Effect {
+	if last, ok := r.sent[kind]; ok && last.about == about && now-last.at < resendAfter {
 		return nil
 	}
-	r.sent[kind] = now
+	r.sent[kind] = sending{about, now}
 	return []Effect{e}
+}
+
+// sending is when a message about a round, a version or a clock was last sent.
+type sending struct {
+	about uint64
+	at    int64 // Unix milliseconds
 }
 
 // OnOffer is how many released leaves were not bought yet.
