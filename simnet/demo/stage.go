@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/posse-dev/posse/coordinator"
 	"github.com/posse-dev/posse/coordinator/admin"
 	"github.com/posse-dev/posse/coordinator/consensus"
@@ -187,15 +189,18 @@ func (s *stage) bundle(ctx context.Context) (verify.Bundle, error) {
 	return b, nil
 }
 
+// close ends nodes first, so that none looks for a leader, then all replicas at once.
 func (s *stage) close() error {
-	var errs []error
+	var group errgroup.Group
 	for _, c := range s.crowds {
-		errs = append(errs, c.node.Close())
+		group.Go(c.node.Close)
 	}
+	err := group.Wait()
+	var replicas errgroup.Group
 	for _, r := range s.replicas {
 		if !s.dead[r] {
-			errs = append(errs, r.Close())
+			replicas.Go(r.Close)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(err, replicas.Wait())
 }
