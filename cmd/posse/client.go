@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/protocols/possev1"
 	"github.com/posse-dev/posse/protocols/possev1/possev1connect"
 )
 
@@ -51,6 +52,9 @@ func (r *remote) admin(cmd *cobra.Command) (possev1connect.AdminServiceClient, e
 
 // node returns a client of the node's API.
 func (r *remote) node(cmd *cobra.Command) (possev1connect.DecisionServiceClient, error) {
+	if a := r.p.env["POSSE_APP_LISTEN"]; a != "" && !cmd.Flags().Changed(r.name) {
+		r.address = a
+	}
 	client, base, err := r.open(cmd.Context())
 	if err != nil {
 		return nil, err
@@ -112,14 +116,20 @@ func (r *remote) called(ctx context.Context, err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
+	if refusals := refusalsOf(e); len(refusals) > 0 {
+		all := *refusals[0]
+		if len(refusals) > 1 {
+			all.Problems = refusals
+		}
+		return &all
+	}
 	out := &posse.Error{
 		Code: posse.Code(e.Code().String()), Reason: e.Meta().Get("posse-reason"), Field: e.Meta().Get("posse-field"),
-		Value: e.Meta().Get("posse-value"), Allowed: e.Meta().Get("posse-allowed"), Hint: e.Meta().Get("posse-hint"), Message: e.Message(), Cause: err,
+		Allowed: e.Meta().Get("posse-allowed"), Hint: e.Meta().Get("posse-hint"), Message: e.Message(), Cause: err,
 	}
 	if out.Reason != "" { // the message repeats what the headers hold
 		out.Message = strings.TrimSuffix(out.Message, ": "+out.Hint)
 		out.Message = strings.TrimSuffix(out.Message, ", allowed "+out.Allowed)
-		out.Message = strings.TrimSuffix(out.Message, ", got "+out.Value)
 		return out
 	}
 	out.Field = "--" + r.name
@@ -132,6 +142,24 @@ func (r *remote) called(ctx context.Context, err error) error {
 		out.Value, out.Message, out.Hint = r.address, "nothing answers at "+r.address, "start it, or give its address with --"+r.name
 	default:
 		out.Code, out.Reason = posse.Internal, "INTERNAL"
+	}
+	return out
+}
+
+// refusalsOf returns the facts of a replica's error, which come as details.
+func refusalsOf(e *connect.Error) []*posse.Error {
+	var out []*posse.Error
+	for _, d := range e.Details() {
+		message, err := d.Value()
+		if err != nil {
+			continue
+		}
+		if r, ok := message.(*possev1.Refusal); ok {
+			out = append(out, &posse.Error{
+				Code: posse.Code(r.GetCode()), Reason: r.GetReason(), Field: r.GetField(), Value: r.GetValue(), Allowed: r.GetAllowed(),
+				Message: r.GetMessage(), Hint: r.GetHint(), File: r.GetFile(), Line: int(r.GetLine()), Column: int(r.GetColumn()), Cause: e,
+			})
+		}
 	}
 	return out
 }

@@ -16,6 +16,7 @@ import (
 const (
 	maxExperiment = 1<<20 + 1   // bytes; one more than a file may have, so that the reader sees it
 	maxDocument   = 256<<20 + 1 // the same for the calculators' input
+	maxLog        = 4 << 30     // of an exported log
 	maxSecret     = 64 << 10
 )
 

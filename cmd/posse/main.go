@@ -123,9 +123,16 @@ func (p *program) root() *cobra.Command {
 	root.SetHelpCommand(p.helpCommand())
 	group(root,
 		p.experimentCommand(),
+		p.nodeCommand(),
+		p.coordinatorCommand(),
+		p.inviteCommand(),
+		p.statusCommand(),
+		p.booksCommand(),
+		p.logCommand(),
 		p.privacyCommand(),
 		p.auctionCommand(),
 		p.scheduleCommand(),
+		p.demoCommand(),
 		p.versionCommand(),
 		p.completionCommand(),
 	)

@@ -148,3 +148,8 @@ func quoted(text string) string {
 	}
 	return fmt.Sprintf("%q", text)
 }
+
+// combination is the error for flags of which one is allowed.
+func combination(field, message, hint string) *posse.Error {
+	return &posse.Error{Code: posse.InvalidArgument, Reason: "FIELD_CONFLICT", Field: field, Message: message, Hint: hint}
+}
