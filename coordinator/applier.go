@@ -12,12 +12,13 @@ type applier struct{ c *Coordinator }
 
 // ApplyBatch applies commands, in order.
 func (a applier) ApplyBatch(commands [][]byte, indexes []uint64) []any {
-	results := a.c.machine.ApplyBatch(commands, indexes)
+	results := make([]any, len(commands))
 	members, changed := false, false
-	for _, any := range results {
-		r, ok := any.(state.Result)
-		if !ok {
-			continue
+	for i, command := range commands {
+		r := a.c.machine.Apply(indexes[i], command)
+		results[i] = r
+		if r.Halt() != nil {
+			break
 		}
 		if r.Leaf != nil {
 			if err := a.c.log.Append(r.Sequence, r.Leaf); err != nil {
@@ -34,6 +35,8 @@ func (a applier) ApplyBatch(commands [][]byte, indexes []uint64) []any {
 			members, changed = true, true
 		case "apply_experiment", "close_experiment":
 			changed = true
+		case "publish":
+			a.c.machine.View(func(s *state.State) { a.c.history.publish(a.c, s) })
 		}
 	}
 	if members {
@@ -68,6 +71,7 @@ func (a applier) Restore(r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	a.c.machine.View(func(s *state.State) { a.c.history.publish(a.c, s) })
 	a.c.syncMembers()
 	a.c.wake(true)
 	return nil

@@ -42,9 +42,9 @@ type Coordinator struct {
 	joins    *joinLimits
 
 	leading atomic.Pointer[leadership] // nil while this replica does not lead
-	terms   atomic.Int64               // leaders seen after the first
-	changed chan struct{}              // holds one: something changed that no round did
-	failed  chan error                 // holds the first failure
+	history *history
+	changed chan struct{} // holds one: something changed that no round did
+	failed  chan error    // holds the first failure
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when commands were applied
@@ -67,7 +67,7 @@ func New(config Config) (c *Coordinator, err error) {
 		return nil, err
 	}
 	c = &Coordinator{
-		config: config, book: peer.NewBook(), machine: state.New(), joins: newJoinLimits(),
+		config: config, book: peer.NewBook(), machine: state.New(), joins: newJoinLimits(), history: newHistory(),
 		changed: make(chan struct{}, 1), failed: make(chan error, 1), moved: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -157,6 +157,7 @@ func (c *Coordinator) Start(ctx context.Context) error {
 	c.tasks.Go(c.followLeadership)
 	c.tasks.Go(c.keepCheckpoints)
 	c.tasks.Go(c.fillLog)
+	c.tasks.Go(c.watchLeader)
 	c.tasks.Go(func() {
 		select {
 		case err := <-raft.Failed():

@@ -192,7 +192,7 @@ func (t *turn) firstDraw(e *Experiment, c *possev1.Publish, seed [32]byte) ([]Qu
 	if err != nil {
 		return nil, nil, err
 	}
-	overdue, err := e.overdue()
+	overdue, err := t.overdue(e)
 	return quotas, schedule.WithOverdue(drawn, overdue), err
 }
 
@@ -209,10 +209,11 @@ func drawQuotas(seed [32]byte, quotas []Quota) ([]string, error) {
 // Source: incentives 2.4.
 const MaxStaleness = 60
 
-func (e *Experiment) overdue() ([]string, error) {
-	ids, missed := make([]string, len(e.Members)), make([]uint64, len(e.Members))
-	for i, m := range e.Members {
-		ids[i], missed[i] = m.Node, m.Missed+1 // this version included
+func (t *turn) overdue(e *Experiment) ([]string, error) {
+	var ids []string
+	var missed []uint64
+	for _, n := range t.Active() {
+		ids, missed = append(ids, n.Name), append(missed, e.Member(n.Name).Missed+1) // this version included
 	}
 	return schedule.Overdue(ids, missed, MaxStaleness)
 }
