@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/coordinator/consensus"
 	"github.com/posse-dev/posse/coordinator/rounds"
 	"github.com/posse-dev/posse/coordinator/state"
 	"github.com/posse-dev/posse/protocols/peer"
@@ -216,14 +217,55 @@ func noLeader(leader string) error {
 	return e
 }
 
-// reign returns the leadership, or who else has it.
-func (c *Coordinator) reign() (*leadership, error) {
-	if l := c.leading.Load(); l != nil {
-		return l, nil
+const (
+	// electionWait is how long a node's request waits for an election to end here,
+	// rather than being sent from one replica to the next.
+	electionWait = 3 * time.Second
+	electionLook = 5 * time.Millisecond
+)
+
+// reign returns the leadership, or who else has it. While the leader that is known
+// is silent it waits: a hint at a dead replica would cost the node a dial that
+// nobody answers.
+func (c *Coordinator) reign(ctx context.Context) (*leadership, error) {
+	var look *time.Ticker
+	for until := c.config.Now().Add(electionWait); ; {
+		if l := c.leading.Load(); l != nil {
+			return l, nil
+		}
+		leader := c.liveLeader()
+		if leader != "" || c.config.Now().After(until) {
+			return nil, noLeader(leader)
+		}
+		if look == nil {
+			look = time.NewTicker(electionLook)
+			defer look.Stop()
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return nil, noLeader("")
+		case <-c.ctx.Done():
+			return nil, noLeader("")
+		}
 	}
-	leader, _ := c.raft.Leader()
-	if leader == c.ID() { // elected, and not ready yet
-		leader = ""
+}
+
+// liveLeader is another replica that leads and was heard of within half of the time
+// after which it would be given up; "" when there is none.
+func (c *Coordinator) liveLeader() string {
+	status := c.raft.Status()
+	if status.Leader == "" || status.Leader == c.ID() || !c.host.Connected(status.Leader) {
+		return ""
 	}
-	return nil, noLeader(leader)
+	heartbeat := c.config.Timing.Heartbeat
+	if heartbeat == 0 {
+		heartbeat = consensus.LAN().Heartbeat
+	}
+	for _, m := range status.Members {
+		if m.ID == status.Leader && c.config.Now().Sub(m.LastContact) < heartbeat/2 {
+			return status.Leader
+		}
+	}
+	return ""
 }

@@ -28,7 +28,7 @@ func (c *Coordinator) serve() {
 
 // serveNode answers one request of a node. Who asks is the connection's peer.
 func (c *Coordinator) serveNode(ctx context.Context, from string, q *possev1.NodeRequest) (*possev1.NodeResponse, error) {
-	l, err := c.reign()
+	l, err := c.reign(ctx)
 	if err != nil {
 		return nil, err
 	}
