@@ -82,7 +82,7 @@ func (t *turn) over(e *state.Experiment, d *desk, every int64) bool {
 	case e.Rules.EveryMs > 0:
 		return false // the next round comes by the clock
 	default:
-		return t.now >= max(d.moved, e.LastDraw)+idleRedraws*every
+		return t.now >= max(d.moved, e.Newest().Published)+idleRedraws*every
 	}
 }
 
