@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/mechanisms"
@@ -107,6 +108,9 @@ func (n *Node) verify(t *taken, b *possev1.ModelBundle, trusted checkpoint.Head)
 	leaf, err := checkpoint.DecodeLeaf(b.GetLeaf())
 	if err != nil {
 		return fail("leaf", err)
+	}
+	if leaf.Kind != "publish" {
+		return fail("leaf", errors.New("it is of another kind: "+strconv.Quote(cut(leaf.Kind))))
 	}
 	var p published
 	if err := json.Unmarshal(leaf.View, &p); err != nil {

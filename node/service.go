@@ -70,6 +70,7 @@ type Status struct {
 	Newest  uint64 // that it may fetch, as the leader showed last
 	Quota   uint64 // decisions of one window; 0 where rounds follow a clock
 	Round   uint64 // the newest that the leader showed
+	Ready   uint64 // decisions in windows that were ever filled: the node's public clock
 	Ended   bool   // learning is over, by the version that it decides with
 }
 
@@ -85,6 +86,7 @@ func (n *Node) Status(experiment string) (s Status, ok bool) {
 	defer t.mu.Unlock()
 	s = Status{
 		Version: t.model.Version, Newest: t.view.GetGranted(), Quota: t.view.GetQuota(), Round: t.view.GetRound().GetId(),
+		Ready: t.desk.Ready(),
 		Ended: t.now.Ended,
 	}
 	return s, true
