@@ -17,6 +17,7 @@ import (
 	"github.com/posse-dev/posse/coordinator/transparency"
 	"github.com/posse-dev/posse/protocols/checkpoint"
 	"github.com/posse-dev/posse/protocols/peer"
+	"github.com/posse-dev/posse/protocols/wire"
 )
 
 // Names inside the directory of a replica.
@@ -141,7 +142,7 @@ func (c *Coordinator) Start(ctx context.Context) error {
 	}
 	settings := consensus.Config{
 		Dir: dir, Host: c.host, FSM: applier{c}, Timing: c.config.Timing, Logger: c.config.Log,
-		SegmentBytes: c.config.SegmentBytes, Now: c.config.Now, Join: c.config.Join != "",
+		SegmentBytes: c.config.SegmentBytes, Now: c.config.Now, Join: c.config.Join != "", CommandLimit: wire.CommandMax,
 	}
 	if begin {
 		for _, p := range c.first {

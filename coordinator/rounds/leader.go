@@ -8,6 +8,7 @@ import (
 	"github.com/posse-dev/posse/coordinator/state"
 	"github.com/posse-dev/posse/mechanisms/catalogue"
 	"github.com/posse-dev/posse/protocols/possev1"
+	"github.com/posse-dev/posse/protocols/wire"
 )
 
 // Config is what a leader is made with.
@@ -276,6 +277,25 @@ func closed(e *state.Experiment, round uint64) error {
 	}
 }
 
-func sortByNode(list []queued) {
-	slices.SortStableFunc(list, func(a, b queued) int { return cmp.Compare(a.node, b.node) })
+// batchMax bounds the bytes of what one command records; what is left waits for the
+// next. A single report fits always: its frame is shorter than a command may be.
+const batchMax = wire.CommandMax / 4
+
+// batchOf takes as many as fit into one command, in the order that they came, and
+// returns them by node.
+func batchOf(queue []queued) (batch, rest []queued) {
+	n, size := 0, 0
+	for _, q := range queue {
+		if size += q.size(); n > 0 && size > batchMax {
+			break
+		}
+		n++
+	}
+	batch, rest = slices.Clone(queue[:n]), slices.Clone(queue[n:])
+	slices.SortStableFunc(batch, func(a, b queued) int { return cmp.Compare(a.node, b.node) })
+	return batch, rest
+}
+
+func (q queued) size() int {
+	return len(q.offer.GetOffer()) + len(q.report.GetReport())
 }

@@ -72,9 +72,8 @@ func (t *turn) shapes(e *state.Experiment, r *possev1.Report) error {
 // is over.
 func (t *turn) collecting(e *state.Experiment, d *desk) {
 	if len(d.reports) > 0 {
-		batch := d.reports
-		d.reports = nil
-		sortByNode(batch)
+		var batch []queued
+		batch, d.reports = batchOf(d.reports)
 		c := &possev1.RecordReports{Experiment: e.Name, Round: e.Round.ID}
 		for _, q := range batch {
 			c.Reports = append(c.Reports, &possev1.NodeReport{Node: q.node, Signed: q.report})

@@ -94,9 +94,8 @@ func wrongExperiment() error {
 // offering records the offers that came, or settles when nobody is waited for.
 func (t *turn) offering(e *state.Experiment, d *desk) {
 	if len(d.offers) > 0 {
-		batch := d.offers
-		d.offers = nil
-		sortByNode(batch)
+		var batch []queued
+		batch, d.offers = batchOf(d.offers)
 		c := &possev1.RecordOffers{Experiment: e.Name, Round: e.Round.ID}
 		for _, q := range batch {
 			c.Offers = append(c.Offers, &possev1.NodeOffer{Node: q.node, Signed: q.offer})

@@ -174,3 +174,28 @@ func TestLeadersMayDieAgainAndAgain(t *testing.T) {
 		s.payables()
 	}
 }
+
+func TestWhatDoesNotFitIntoACommandWaitsForTheNext(t *testing.T) {
+	s := newStage(t, "north", "south", "west")
+	for i, n := range []string{"north", "south", "west"} {
+		s.step(rounds.ReadyCame{Node: n, Experiment: "dosing", Decisions: uint64(10 * (i + 1))})
+	}
+	open := s.proposals
+	s.proposals = nil
+	require.Len(t, open, 1)
+	for range 3 {
+		s.offer("north", 1, 1, 0)
+	}
+	assert.Empty(t, s.proposals, "one command at a time")
+	for _, line := range s.lines {
+		assert.Contains(t, line, "ROUND_CLOSED", "the round is not open before its command is committed")
+	}
+	s.proposals = open
+	s.commit()
+	s.offer("north", 1, 1_000_000, 0)
+	s.offer("south", 1, 1_000_000, 0)
+	s.offer("west", 1, 1_000_000, 0)
+	require.Len(t, s.proposals, 1)
+	s.settleDown()
+	assert.Contains(t, strings.Join(s.lines, "\n"), "> record_offers south west", "what came meanwhile goes together")
+}
