@@ -74,7 +74,7 @@ func (e *Elimination) Summary(m mechanisms.Model, d mechanisms.Descriptor) (mech
 	for _, part := range m.Parts {
 		s.Released += part.Releases
 	}
-	l := e.confidence(d.Epoch, len(p.survivors))
+	l := e.confidence(m.Version, len(p.survivors))
 	for a, name := range e.settings.Arms {
 		o := mechanisms.Option{Name: name, Count: cells[a].count, Known: cells[a].count > 0}
 		if o.Known {

@@ -20,13 +20,16 @@ import (
 const firstQuota = 64
 
 // Elimination is robust elimination for many nodes (private-learning 5.3, and 5.4
-// in the local model). Survivors are pulled round robin; an epoch ends at the
-// first version that has its quota of every survivor, and then drops each arm
-// whose mean lies more than twice the radius below the best.
+// in the local model). Survivors are pulled round robin. Each version drops every
+// arm whose mean lies more than twice the radius below the best. An epoch ends at
+// the first version that has its quota of every survivor; the next one's is twice
+// that, and rewards are clipped at the bound that is best for it.
 //
-// It differs from the published form in one thing: sums of all epochs add up
-// (1.3), instead of being forgotten. A loser's noisy leaf of an earlier epoch,
-// bought later, would be worthless otherwise.
+// It differs from the published form in two things. Sums of all epochs add up
+// (1.3), instead of being forgotten: a loser's noisy leaf of an earlier epoch,
+// bought later, would be worthless otherwise. And arms are compared at every
+// version instead of once an epoch (as 5.9 does), at the price of a union over
+// versions inside the logarithm: what was paid for is used at once.
 type Elimination struct {
 	name     string
 	settings mechanisms.Settings
@@ -240,14 +243,12 @@ func (e *Elimination) Plan(before mechanisms.Descriptor, m mechanisms.Model, nod
 		return d, err
 	}
 	epoch := before.Epoch
-	if met(cells, p) {
-		if e.drops {
-			p.survivors = e.drop(cells, p.survivors, e.confidence(epoch, len(p.survivors)))
-		}
-		for met(cells, p) { // a version that brings many unsold leaves may meet several
-			epoch++
-			p.quota *= 2
-		}
+	if e.drops {
+		p.survivors = e.drop(cells, p.survivors, e.confidence(m.Version, len(p.survivors)))
+	}
+	for met(cells, p) { // a version that brings many unsold leaves may meet several
+		epoch++
+		p.quota *= 2
 	}
 	return e.next(d, epoch, p, nodes), nil
 }
@@ -272,14 +273,14 @@ func (e *Elimination) bound(epoch uint32, p plan, nodes int) float64 {
 		releases *= math.Max(1, math.Ceil(n*float64(len(p.survivors))/float64(d)))
 	}
 	unit := math.Pow(e.moment.Bound, 1/e.moment.Order)
-	return robust.BestBound(e.moment, n, e.confidence(epoch, len(p.survivors)),
+	return robust.BestBound(e.moment, n, e.confidence(uint64(epoch), len(p.survivors)),
 		robust.Noise{Releases: releases, Scale: e.scale, Local: e.duchi}, unit*1e-6, unit*1e12)
 }
 
 // confidence is L = ln(4·|S|·τ²/β) with β = 1/T: a union over survivors, both
-// sides and epochs.
-func (e *Elimination) confidence(epoch uint32, survivors int) float64 {
-	tau := float64(max(1, epoch))
+// sides and the comparisons made so far, of which there is one a version.
+func (e *Elimination) confidence(comparison uint64, survivors int) float64 {
+	tau := float64(max(1, comparison))
 	return math.Log(4 * float64(survivors) * tau * tau * float64(e.settings.Horizon))
 }
 

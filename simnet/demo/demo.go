@@ -92,7 +92,6 @@ func (d *Demo) Run(ctx context.Context) (*Summary, error) {
 // play lets users come, a round's worth at a time, until all have come.
 func (d *Demo) play(ctx context.Context) error {
 	name := d.scene.experiment.Name
-	rounds := uint64(0)
 	steps := max(1, d.scene.traffic.Decisions()/int(max(1, d.scene.experiment.Rounds.Trigger.Decisions)))
 	for !d.allCame() {
 		began := d.cfg.Now()
@@ -112,8 +111,8 @@ func (d *Demo) play(ctx context.Context) error {
 			}
 		}
 		if !ended && !d.allCame() {
-			rounds++
-			if err := d.wait(ctx, fmt.Sprintf("round %d", rounds), func() bool { return d.roundOver(name, rounds) }); err != nil {
+			due := d.due()
+			if err := d.wait(ctx, fmt.Sprintf("round %d", due), func() bool { return d.roundOver(name, due) }); err != nil {
 				return err
 			}
 		}
@@ -129,6 +128,21 @@ func (d *Demo) play(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// due is the number of rounds that must have opened by now: the nodes' public clocks
+// together, over the decisions between rounds.
+func (d *Demo) due() uint64 {
+	ready := uint64(0)
+	for _, c := range d.stage.crowds {
+		s, _ := c.node.Status(d.scene.experiment.Name)
+		ready += s.Ready
+	}
+	every := uint64(d.scene.experiment.Rounds.Trigger.Decisions)
+	if every == 0 {
+		return 0
+	}
+	return ready / every
 }
 
 // quota is how many users of one organisation come before the next round: its own

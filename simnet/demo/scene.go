@@ -83,7 +83,7 @@ policy: {name: robust-elimination, params: {bonus: tuned, kappa: 0.1}}
 privacy: {model: silo, unit: user, epsilon: 1, maxContributions: 2}
 rounds: {trigger: {decisions: %d}, deadline: 5s}
 %shorizon: %d
-`, strings.Join(world.Names(), ", "), roundOf(decisions, nodes), money(nodes), decisions)
+`, strings.Join(world.Names(), ", "), roundOf(decisions, nodes), s.money(), decisions)
 	return s, s.read(c, text, len(world.Names()))
 }
 
@@ -137,7 +137,7 @@ policy: {name: robust-elimination, params: {bonus: tuned, kappa: 0.1}}
 privacy: {model: silo, unit: reward, epsilon: 1, arrival: private}
 rounds: {trigger: {decisions: %d}, deadline: 5s}
 %shorizon: %d
-`, fileName(set.Name), strings.Join(quoted, ", "), s.rewards(set), every, money(len(sources)), max(decisions, len(set.Arms)))
+`, fileName(set.Name), strings.Join(quoted, ", "), s.rewards(set), every, s.money(), max(decisions, len(set.Arms)))
 	return s, s.read(c, text, len(set.Arms))
 }
 
@@ -163,16 +163,20 @@ func roundOf(decisions, nodes int) int {
 
 // money is the incentives block: truthful payments, and from the sixth round on
 // each version goes to half of the nodes first.
-func money(nodes int) string {
+func (s *scene) money() string {
+	nodes, reserve := len(s.traffic.Nodes), incentives.Credits(10*1_000_000)
 	grants := max(1, nodes/2)
+	for _, c := range s.costs { // one organisation that bears everything asks more than ten
+		reserve = max(reserve, c+1_000_000)
+	}
 	return fmt.Sprintf(`incentives:
   payments: truthful
   coverage: 0.7
-  reserve: 10
+  reserve: %s
   budget: %d
   contribution: {minExplore: 5, maxExplore: 5}
   schedule: {kind: fair-equal, grantsPerVersion: %d, floor: %s, redrawEvery: 200ms}
-`, 250*nodes, grants, number(math.Min(0.2, float64(grants)/float64(nodes))))
+`, reserve, max(2000, 250*nodes), grants, number(math.Min(0.2, float64(grants)/float64(nodes))))
 }
 
 func number(x float64) string { return strings.TrimSuffix(fmt.Sprintf("%g", x), ".0") }
