@@ -25,11 +25,8 @@ func (c *Coordinator) fetch(ctx context.Context, node string, q *possev1.Fetch) 
 		}
 		v := e.VersionOf(q.GetVersion())
 		if q.GetVersion() > e.Member(node).Granted || v == nil {
-			refused = &posse.Error{
-				Code: posse.PermissionDenied, Reason: "VERSION_NOT_GRANTED", Field: "version", Value: fmt.Sprint(q.GetVersion()),
-				Allowed: fmt.Sprint(e.Member(node).Granted), Message: "the node may not fetch this version",
-				Hint: "fetch the newest version that was granted",
-			}
+			refused = posse.OutOfRange("version", fmt.Sprint(q.GetVersion()), fmt.Sprint(e.Member(node).Granted),
+				"fetch the newest version that was granted to this node")
 			return
 		}
 		b.Model, b.Descriptor_, b.LeafIndex = v.Model(), v.Descriptor, v.Leaf
