@@ -83,7 +83,14 @@ func (r *remote) open(ctx context.Context) (*http.Client, string, error) {
 			Hint: "run posse on the replica's host, or forward its port with ssh -L",
 		}
 	}
-	token := r.p.env["POSSE_TOKEN"]
+	token := ""
+	switch {
+	case r.tokenFile != "":
+	case r.name == "app": // an operator's token is nothing to show to a node
+		r.tokenFile = r.p.env["POSSE_APP_TOKEN_FILE"]
+	default:
+		token = r.p.env["POSSE_TOKEN"]
+	}
 	if r.tokenFile != "" {
 		if token, err = r.p.secret(ctx, r.tokenFile); err != nil {
 			return nil, "", err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/posse-dev/posse/coordinator"
+	"github.com/posse-dev/posse/coordinator/state"
 	"github.com/posse-dev/posse/protocols/possev1"
 )
 
@@ -94,6 +95,9 @@ func (p *program) serveReplica(ctx context.Context, config coordinator.Config) e
 		_ = c.Close() // the start's error says more
 		return err
 	}
+	if config.Init {
+		begun(ctx, c)
+	}
 	serving := replicaServing{
 		Replica: c.Name(), PeerID: c.ID(), API: c.AdminURL(), TokenFile: filepath.Join(config.Dir, "admin.token"),
 		Dashboard: c.DashboardURL(), Addresses: c.Self().Addresses,
@@ -114,6 +118,24 @@ func (p *program) serveReplica(ctx context.Context, config coordinator.Config) e
 		err = stopped
 	}
 	return err
+}
+
+// beginTime bounds how long the first election of a cluster is waited for.
+const beginTime = 10 * time.Second
+
+// begun waits until a new cluster takes commands, so that who reads that it serves
+// can make invites at once.
+func begun(ctx context.Context, c *coordinator.Coordinator) {
+	ctx, cancel := context.WithTimeout(ctx, beginTime)
+	defer cancel()
+	for named := false; !named; {
+		c.View(func(s *state.State) { named = s.Cluster != "" })
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // clusterStatus is what `posse coordinator status -o json` prints.

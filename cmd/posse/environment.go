@@ -12,7 +12,7 @@ import (
 func variables() map[string]string {
 	all := map[string]string{
 		"POSSE_COORDINATOR": "address of a replica's API, for --coordinator",
-		"POSSE_TOKEN":       "token for an API, instead of --token-file",
+		"POSSE_TOKEN":       "token for that API, instead of --token-file",
 	}
 	for _, s := range nodeSettings() {
 		all[s.variable()] = s.key + " of a node"

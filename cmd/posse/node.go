@@ -212,7 +212,7 @@ func listening(err error, address string) error {
 func (p *program) appFlags(cmd *cobra.Command) *remote {
 	r := &remote{p: p, name: "app"}
 	cmd.Flags().StringVar(&r.address, "app", defaultApp, "host:port of the node's API (or POSSE_APP_LISTEN)")
-	cmd.Flags().StringVar(&r.tokenFile, "token-file", "", "file whose first line is that API's token (or POSSE_TOKEN holds it)")
+	cmd.Flags().StringVar(&r.tokenFile, "token-file", "", "file whose first line is that API's token (or POSSE_APP_TOKEN_FILE names it)")
 	return r
 }
 
