@@ -42,6 +42,10 @@ const graceMs = 3_000
 // refused again at once.
 const backoffMs = 500
 
+// refusalsMax is after how many refusals of what was computed anew a round is given
+// up: one may be bad luck, such as a node that enrolled in between.
+const refusalsMax = 3
+
 // Leader is the leader's half of all rounds. Make one at each election with [New];
 // not safe for concurrent use.
 type Leader struct {
@@ -64,7 +68,7 @@ type desk struct {
 	secret   [32]byte // behind hash, once it is set
 	hash     [32]byte
 	flying   bool  // a proposal is in flight
-	failing  bool  // a settlement or a version was refused: abort the round
+	refusals int   // of a settlement or a version, in a row
 	rest     int64 // nothing is proposed before
 }
 
@@ -163,11 +167,11 @@ func (t *turn) advance(name string) {
 	}
 	switch r := e.Round; {
 	case r == nil:
-		d.failing = false
+		d.refusals = 0
 		t.open(e, d)
 	case r.SeedCommit != d.hash:
 		t.commitSeed(e, d)
-	case d.failing:
+	case d.refusals >= refusalsMax:
 		t.abort(e, d, "quorum")
 	case r.Phase == state.Offering:
 		t.offering(e, d)
@@ -217,7 +221,11 @@ func (t *turn) committed(e Committed) {
 	}
 	if refused != nil {
 		f.desk.rest = t.now + backoffMs
-		f.desk.failing = e.Err == nil && (f.kind == "settle" || f.kind == "publish")
+	}
+	if f.kind == "settle" || f.kind == "publish" {
+		if f.desk.refusals++; refused == nil || e.Err != nil {
+			f.desk.refusals = 0
+		}
 	}
 	t.advance(f.desk.name)
 }

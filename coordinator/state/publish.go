@@ -188,6 +188,9 @@ func (t *turn) firstDraw(e *Experiment, c *possev1.Publish, seed [32]byte) ([]Qu
 		}
 		quotas = append(quotas, Quota{q.GetNode(), q.GetUnits()})
 	}
+	if active := t.Active(); !slices.EqualFunc(quotas, active, func(q Quota, n *Node) bool { return q.Node == n.Name }) {
+		return nil, nil, malformed("quotas", "those of other nodes", "every active node's, by name")
+	}
 	drawn, err := drawQuotas(seed, quotas)
 	if err != nil {
 		return nil, nil, err

@@ -141,6 +141,7 @@ func (r *replay) publish(b publishBody) {
 	if e == nil {
 		return
 	}
+	r.contributions(e, o, b)
 	slices.Sort(o.nodes)
 	if !slices.Equal(o.nodes, b.Delivered) {
 		r.fail("delivered is %v, and reports came from %v", b.Delivered, o.nodes)
@@ -169,9 +170,7 @@ func (r *replay) publish(b publishBody) {
 		nonces[i] = schedule.Nonce{Node: offer.Node, Value: offer.Nonce}
 	}
 	e.seed, e.quotas = schedule.Seed(b.Secret, b.Experiment, b.Round, nonces), b.Quotas
-	if len(b.Quotas) > 0 {
-		r.granted(e.seed, b.Quotas, b.Granted)
-	}
+	r.chances(e, b)
 	if o.Paid {
 		r.booked(books.Order{
 			ID: id("publish", b.Experiment, b.Round), Kind: books.Publish, Experiment: b.Experiment, Round: b.Round, Delivered: b.Delivered,

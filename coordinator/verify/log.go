@@ -66,7 +66,7 @@ const maxProblems = 100
 
 // Log verifies a bundle. It goes on after a problem, so that all of them show.
 func Log(b Bundle) Result {
-	r := &replay{experiments: map[string]*experimentLog{}, nodes: map[string]string{}, balanced: true}
+	r := &replay{experiments: map[string]*experimentLog{}, nodes: map[string]string{}, revoked: map[string]bool{}, balanced: true}
 	r.book = newBook()
 	var tree checkpoint.Tree
 	for i, raw := range b.Leaves {

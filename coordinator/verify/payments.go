@@ -25,6 +25,9 @@ func (r *replay) settle(b settleBody) {
 		return
 	}
 	o.settled, o.winners, o.share = true, b.Winners, b.Share
+	for _, x := range b.Excluded {
+		o.left = append(o.left, x.Node)
+	}
 	var payments []books.Payment
 	for _, p := range b.Winners {
 		if o.offer(p.Node) == nil {
@@ -73,6 +76,9 @@ func (r *replay) auction(e *experimentLog, o *roundLog) {
 		if err := proto.Unmarshal(offer.Signed, &signed); err != nil {
 			r.fail("the offer of %s can't be read", offer.Node)
 			return
+		}
+		if commitment(signed.GetBidMicro(), signed.GetNonce()) != offer.Bid {
+			r.fail("the bid of %s is not the one that was committed to", offer.Node)
 		}
 		worth, err := r.worth(shared, e, offer)
 		if err != nil {

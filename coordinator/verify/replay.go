@@ -19,6 +19,7 @@ type replay struct {
 	index       uint64
 	kind        string
 	nodes       map[string]string // name → peer id
+	revoked     map[string]bool
 	experiments map[string]*experimentLog
 	order       []string
 	book        *books.Book
@@ -40,6 +41,7 @@ type experimentLog struct {
 	leaves      map[leafKey]*leafLog
 	worst       map[string]dp.Spend // by node, of one record
 	nodes       []string
+	worth       map[string]int64 // contributions so far, 2^-32 nat
 }
 
 type leafKey struct {
@@ -59,6 +61,7 @@ type roundLog struct {
 	offers  []offerBody
 	settled bool
 	winners []paymentBody
+	left    []string // out of the auction
 	share   uint64
 	reports map[string][]release
 	nodes   []string // that reported, in order
@@ -138,7 +141,11 @@ func (r *replay) leaf(l checkpoint.Leaf) {
 				r.notes = append(r.notes, []byte(n.Note))
 			}
 		}
-	case "bootstrap", "create_invite", "revoke_invite", "revoke_node", "check_state":
+	case "revoke_node":
+		if b, ok := body[nameBody](r, v); ok {
+			r.revoked[b.Name] = true
+		}
+	case "bootstrap", "create_invite", "revoke_invite", "check_state":
 	default:
 		r.fail("a leaf of a kind that this version does not know: read it with a newer one")
 	}
@@ -170,7 +177,7 @@ func id(kind, experiment string, round uint64) string {
 func (r *replay) apply(b experimentBody) {
 	e := r.experiments[b.Name]
 	if e == nil {
-		e = &experimentLog{descriptors: map[digest][]byte{}, leaves: map[leafKey]*leafLog{}, worst: map[string]dp.Spend{}}
+		e = &experimentLog{descriptors: map[digest][]byte{}, leaves: map[leafKey]*leafLog{}, worst: map[string]dp.Spend{}, worth: map[string]int64{}}
 		r.experiments[b.Name] = e
 		r.order = append(r.order, b.Name)
 		r.describe(e, b.Descriptor, b.DescriptorBytes)
@@ -195,6 +202,7 @@ func (r *replay) openRound(b openBody) {
 	case b.Round != e.rounds+1:
 		r.fail("round %d follows round %d", b.Round, e.rounds)
 	}
+	r.reserve(e, b)
 	if b.Paid {
 		r.booked(books.Order{
 			ID: id("open", b.Experiment, b.Round), Kind: books.OpenRound, Experiment: b.Experiment, Round: b.Round,

@@ -77,7 +77,16 @@ type (
 		Experiment string        `json:"experiment"`
 		Round      uint64        `json:"round"`
 		Winners    []paymentBody `json:"winners"`
+		Excluded   []nameBody    `json:"excluded"`
 		Share      uint64        `json:"share"`
+	}
+	nameBody struct {
+		Name string `json:"name"`
+		Node string `json:"node"`
+	}
+	worthBody struct {
+		Node  string `json:"node"`
+		Units int64  `json:"units"`
 	}
 	paymentBody struct {
 		Node   string `json:"node"`
@@ -104,6 +113,7 @@ type (
 		Delivered       []string    `json:"delivered"`
 		Quotas          []quotaBody `json:"quotas"`
 		Granted         []string    `json:"granted"`
+		Contributions   []worthBody `json:"contributions"`
 	}
 	quotaBody struct {
 		Node  string `json:"node"`
