@@ -3,6 +3,7 @@ package simnet
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp/noise"
@@ -30,6 +31,24 @@ func (s Stream) Len() int { return len(s.Users) }
 
 // Reward is what an arm gives at decision i.
 func (s Stream) Reward(i, arm int) float64 { return s.rewards[i*s.arms+arm] }
+
+// Uniform is the mean reward of choosing at random on this organisation's traffic.
+func (s Stream) Uniform() float64 {
+	sum := 0.0
+	for _, x := range s.rewards {
+		sum += x
+	}
+	return sum / float64(len(s.rewards))
+}
+
+// Best is the mean reward of the arm that is best on this organisation's traffic.
+func (s Stream) Best() float64 {
+	sums := make([]float64, s.arms)
+	for i, x := range s.rewards {
+		sums[i%s.arms] += x
+	}
+	return slices.Max(sums) / float64(s.Len())
+}
 
 // Source is where an organisation's outcomes come from.
 type Source struct {

@@ -24,7 +24,8 @@ type crowd struct {
 	next       int // decisions made so far
 
 	mu      sync.Mutex
-	sum     float64
+	sum     float64 // of rewards
+	made    int     // decisions whose reward is in sum
 	rewards atomic.Int64
 }
 
@@ -40,7 +41,6 @@ func (c *crowd) come(ctx context.Context, n int) error {
 	errs := make([]error, inFlight)
 	for w := range inFlight {
 		all.Go(func() {
-			sum := 0.0
 			for errs[w] == nil {
 				i := int(at.Add(1)) - 1
 				if i >= end {
@@ -48,11 +48,13 @@ func (c *crowd) come(ctx context.Context, n int) error {
 				}
 				var x float64
 				x, errs[w] = c.visit(ctx, i)
-				sum += x
+				if errs[w] == nil {
+					c.mu.Lock()
+					c.sum += x
+					c.made++
+					c.mu.Unlock()
+				}
 			}
-			c.mu.Lock()
-			c.sum += sum
-			c.mu.Unlock()
 		})
 	}
 	all.Wait()
@@ -86,10 +88,10 @@ func (c *crowd) visit(ctx context.Context, i int) (float64, error) {
 func (c *crowd) mean() float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.next == 0 {
+	if c.made == 0 {
 		return 0
 	}
-	return c.sum / float64(c.next)
+	return c.sum / float64(c.made)
 }
 
 func (c *crowd) done() bool { return c.next == c.stream.Len() }

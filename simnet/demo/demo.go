@@ -10,6 +10,7 @@ import (
 
 	"github.com/posse-dev/posse/coordinator"
 	"github.com/posse-dev/posse/coordinator/state"
+	"github.com/posse-dev/posse/coordinator/web"
 )
 
 // Demo is a prepared scene and the platform that it is played on.
@@ -23,7 +24,11 @@ type Demo struct {
 	summary   *Summary   // nil until the end
 	progress  Progress
 	leaders   []string // in order of change
-	started   time.Time
+	uniform   float64  // mean rewards on this traffic, known from the start
+	best      float64
+	curve     []web.DemoPoint
+	users     []web.DemoUsers
+	endedAt   int64 // decisions when learning ended
 	kill      int
 	computed  chan struct{}
 }
@@ -38,7 +43,9 @@ func New(cfg Config) (*Demo, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, best := sc.traffic.BestFixed()
 	return &Demo{
+		uniform: sc.traffic.Uniform(), best: best,
 		cfg: cfg, scene: sc, kill: cfg.KillLeader, computed: make(chan struct{}),
 		stage: &stage{cfg: cfg, dead: map[*coordinator.Coordinator]bool{}},
 	}, nil
@@ -51,7 +58,6 @@ func (d *Demo) Said() []string { return d.scene.said }
 // every reward durable and everybody holds the last version; the platform stays up
 // until [Demo.Close].
 func (d *Demo) Run(ctx context.Context) (*Summary, error) {
-	d.started = d.cfg.Now()
 	go func() {
 		b := d.scene.compute(d.cfg.Seed)
 		d.mu.Lock()
@@ -116,6 +122,7 @@ func (d *Demo) play(ctx context.Context) error {
 				return err
 			}
 		}
+		d.note()
 		d.tell("learning")
 		if rest := d.cfg.Pace/time.Duration(steps) - d.cfg.Now().Sub(began); rest > 0 {
 			select {

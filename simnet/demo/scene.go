@@ -24,6 +24,7 @@ type scene struct {
 	perReward  float64   // what a reward of 1 is worth, in unit; 0: not said
 	unit       string
 	traffic    *simnet.Traffic
+	users      int                  // distinct, of all nodes
 	costs      []incentives.Credits // of a round, by node
 	said       []string             // what was done with the data, for people
 }
@@ -228,6 +229,11 @@ func (s *scene) set(t *simnet.Traffic) error {
 	sort.SliceStable(t.Nodes, func(i, j int) bool { return t.Nodes[i].Share > t.Nodes[j].Share })
 	s.traffic = t
 	for _, n := range t.Nodes {
+		distinct := map[uint32]bool{}
+		for _, u := range n.Users {
+			distinct[u] = true
+		}
+		s.users += len(distinct)
 		s.costs = append(s.costs, incentives.Credits(math.Round(1e6*(1+12*n.Share))))
 	}
 	return nil
