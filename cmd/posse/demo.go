@@ -236,7 +236,7 @@ func (p *program) demoTable(s *demo.Summary) string {
 			fmt.Sprintf("%.2f", n.Spent.Epsilon), fmt.Sprintf("%.2f", float64(n.Paid)/1e6), fmt.Sprintf("%.0f %%", 100*n.Contribution), fmt.Sprint(n.Version),
 		})
 	}
-	headers := []string{"NODE", "DECISIONS", "REWARD", "ALONE", "SPENT ε", "PAID", "SHARE", "VERSION"}
+	headers := []string{"NODE", "DECISIONS", "REWARD", "ALONE", "SPENT", "PAID", "SHARE", "VERSION"}
 	var b strings.Builder
 	b.WriteString(p.cells(headers, headers[1:], rows))
 	fmt.Fprintf(&b, "\n%s, %s/%s ε %g, %d rounds published and %d aborted, %d leader changes; log of %d entries verified, signed by %d of %d\n",

@@ -48,8 +48,8 @@ func (sc *scene) words(s *Summary) []string {
 			worst(s), s.Privacy.Epsilon, s.Bonus))
 	}
 	if s.Books.Paid > 0 {
-		out = append(out, fmt.Sprintf("%s were paid %s credits for what they taught, %d of %d payments below the reserve; the books %s.",
-			paidNodes(s), incentives.Credits(s.Books.Paid).String(), s.Rounds.Payments-s.Rounds.AtReserve, s.Rounds.Payments, balance(s.Books.Balanced)))
+		out = append(out, fmt.Sprintf("%s were paid %.2f credits for what they taught, %d of %d payments below the reserve; the books %s.",
+			paidNodes(s), float64(s.Books.Paid)/float64(incentives.Credit), s.Rounds.Payments-s.Rounds.AtReserve, s.Rounds.Payments, balance(s.Books.Balanced)))
 	}
 	return out
 }
