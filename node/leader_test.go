@@ -103,10 +103,11 @@ func sum(text string) []byte { h := sha256.Sum256([]byte(text)); return h[:] }
 
 func (l *leader) stop() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.host != nil {
-		require.NoError(l.t, l.host.Close())
-		l.host = nil
+	host := l.host
+	l.host = nil
+	l.mu.Unlock()
+	if host != nil { // its handlers want the lock
+		require.NoError(l.t, host.Close())
 	}
 }
 
