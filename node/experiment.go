@@ -56,10 +56,13 @@ func (t *taken) held() (store.Write, error) {
 }
 
 // take starts to take part in an experiment, at the version that it holds.
-func (n *Node) take(file []byte, m mechanisms.Model, d mechanisms.Descriptor, quota uint64) (*taken, error) {
+func (n *Node) take(name string, file []byte, m mechanisms.Model, d mechanisms.Descriptor, quota uint64) (*taken, error) {
 	e, err := experiment.Read("experiment", file)
 	if err != nil {
 		return nil, err
+	}
+	if e.Name != name {
+		return nil, fmt.Errorf("experiment %s: its file has another name", strconv.Quote(cut(name)))
 	}
 	shared, err := n.cfg.Catalogue.Shared(e.Policy.Name, e.Settings())
 	if err != nil {

@@ -55,7 +55,7 @@ func (n *Node) fetch(ctx context.Context, t *taken, version uint64) []rounds.Eve
 		n.cfg.Log.Error("ALARM: a version was not accepted", "experiment", name, "version", version, "why", err)
 		return nil
 	}
-	if err := t.desk.Use(d); err != nil {
+	if err := t.desk.Use(d, m.Version); err != nil {
 		n.cfg.Log.Error("a version can't be used", "experiment", name, "version", version, "why", err)
 		return nil
 	}

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -83,10 +82,7 @@ func (n *Node) see(v *possev1.NodeExperiment) {
 		}
 		d, err := mechanisms.DecodeDescriptor(v.GetInitialDescriptor())
 		if err == nil {
-			t, err = n.take(v.GetFile(), mechanisms.Model{}, d, v.GetQuota())
-		}
-		if err == nil && t.file.Name != v.GetName() {
-			err = errors.New("its file has another name")
+			t, err = n.take(v.GetName(), v.GetFile(), mechanisms.Model{}, d, v.GetQuota())
 		}
 		if err != nil {
 			if text := err.Error(); n.refused[v.GetName()] != text { // once, not with every view

@@ -33,7 +33,9 @@ func newLink(h *peer.Host, c Cluster, cfg Config) *link {
 
 const (
 	maxRetry  = time.Minute
-	watchTime = 10 * time.Second
+	// watchTime is how long a watch may stay unanswered. A leader that lives answers
+	// within three seconds, so one that died without a word is noticed here.
+	watchTime = 5 * time.Second
 )
 
 // errWaits is the answer while a link backs off: nothing was sent.

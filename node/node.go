@@ -97,18 +97,19 @@ func (n *Node) load() error {
 		return err
 	}
 	var all []held
+	var names []string
 	if err := n.store.Each(bucketExperiments, func(k, v []byte) error {
 		var h held
 		if err := json.Unmarshal(v, &h); err != nil {
 			return fmt.Errorf("experiment %s: %w", k, err)
 		}
-		all = append(all, h)
+		all, names = append(all, h), append(names, string(k))
 		return nil
 	}); err != nil {
 		return err
 	}
 	newest := uint64(0)
-	for _, h := range all {
+	for i, h := range all {
 		m, err := mechanisms.DecodeModel(h.Model)
 		if err != nil {
 			return err
@@ -117,7 +118,7 @@ func (n *Node) load() error {
 		if err != nil {
 			return err
 		}
-		t, err := n.take(h.File, m, d, h.Quota)
+		t, err := n.take(names[i], h.File, m, d, h.Quota)
 		if err != nil {
 			return err
 		}

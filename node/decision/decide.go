@@ -42,9 +42,9 @@ func (d *Desk) Decide(now int64, sequence uint64, user [16]byte, c mechanisms.Co
 	if err != nil {
 		return Decision{}, nil, err
 	}
-	window, version := d.exploit, d.next.Version
+	window, version := d.exploit, d.version
 	if window == nil {
-		window, version = l.window, l.descriptor.Version
+		window, version = l.window, l.version
 	}
 	action, propensity, err := window.Choose(d.slots, c, d.cfg.Source)
 	if err != nil {
@@ -100,6 +100,6 @@ func (d *Desk) filling() (l *leaf, opened bool, err error) {
 		return nil, false, err
 	}
 	return &leaf{
-		number: d.leafs, first: d.slots, quota: d.quota, descriptor: d.next, window: w, raw: d.next.Layout.Empty(),
+		number: d.leafs, version: d.version, first: d.slots, quota: d.quota, descriptor: d.next, window: w, raw: d.next.Layout.Empty(),
 	}, true, nil
 }

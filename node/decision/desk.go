@@ -36,6 +36,7 @@ type Desk struct {
 
 	mu       sync.Mutex
 	next     mechanisms.Descriptor // for leaves that open from now on
+	version  uint64                // of the model that next came with
 	exploit  mechanisms.Window     // set once learning has ended
 	quota    uint64                // slots of a new leaf
 	slots    uint64                // slots given so far
@@ -61,8 +62,8 @@ const (
 	bucketDesks     = "desks"
 )
 
-// New returns a desk that has decided nothing yet, under the given descriptor.
-func New(cfg Config, d mechanisms.Descriptor, quota uint64) (*Desk, error) {
+// New returns a desk that has decided nothing yet, under the descriptor of a version.
+func New(cfg Config, d mechanisms.Descriptor, version, quota uint64) (*Desk, error) {
 	if cfg.Shared == nil || cfg.Experiment == "" || cfg.Deadline <= 0 || len(cfg.Keys.ID) == 0 {
 		return nil, errors.New("a desk needs an experiment, its policy, a deadline and keys")
 	}
@@ -70,19 +71,20 @@ func New(cfg Config, d mechanisms.Descriptor, quota uint64) (*Desk, error) {
 		cfg.MaxPending = MaxPending
 	}
 	desk := &Desk{cfg: cfg, pending: map[uint64]*pending{}, repeats: map[[16]byte]*repeat{}, quota: quota}
-	return desk, desk.Use(d)
+	return desk, desk.Use(d, version)
 }
 
-// Use makes d the descriptor of leaves that open from now on; a leaf that is being
-// filled keeps its own. When d has ended, every decision exploits at once.
-func (d *Desk) Use(next mechanisms.Descriptor) error {
+// Use makes next, which came with a version, the descriptor of leaves that open from
+// now on; a leaf that is being filled keeps its own. When next has ended, every
+// decision exploits at once.
+func (d *Desk) Use(next mechanisms.Descriptor, version uint64) error {
 	w, err := d.cfg.Shared.Open(next)
 	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.next = next
+	d.next, d.version = next, version
 	if next.Ended {
 		d.exploit = w
 	}
@@ -109,7 +111,7 @@ type Counts struct {
 	Decisions, Rewards, Pending uint64
 	Late, Foreign               uint64 // rewards too late; records of arms dropped since
 	Untaught                    uint64 // rewards of users who have given all they may
-	Version                     uint64 // of the descriptor in use
+	Version                     uint64 // of the model in use
 }
 
 // Newest is the largest sequence number that the desk knows.
@@ -125,7 +127,7 @@ func (d *Desk) Counts() Counts {
 	defer d.mu.Unlock()
 	return Counts{
 		Decisions: d.slots, Rewards: d.rewards, Pending: d.waiting, Late: d.late, Foreign: d.foreign,
-		Untaught: d.unlearnt, Version: d.next.Version,
+		Untaught: d.unlearnt, Version: d.version,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // the sums of what came back. Its raw sums are secret and die with its release.
 type leaf struct {
 	number     uint64
+	version    uint64 // of the model that it was opened with
 	first      uint64
 	slots      uint64
 	quota      uint64 // slots that fill it; 0: a clock closes it
@@ -30,6 +31,7 @@ func (l *leaf) encode() []byte {
 	out = binary.LittleEndian.AppendUint64(out, l.first)
 	out = binary.LittleEndian.AppendUint64(out, l.slots)
 	out = binary.LittleEndian.AppendUint64(out, l.quota)
+	out = binary.LittleEndian.AppendUint64(out, l.version)
 	d := l.descriptor.Encode()
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(d)))
 	out = append(out, d...)
@@ -37,15 +39,16 @@ func (l *leaf) encode() []byte {
 }
 
 func decodeLeaf(data []byte, shared mechanisms.Shared) (*leaf, error) {
-	if len(data) < 36 {
+	if len(data) < 44 {
 		return nil, errLeaf
 	}
 	l := &leaf{
 		number: binary.LittleEndian.Uint64(data), first: binary.LittleEndian.Uint64(data[8:]),
 		slots: binary.LittleEndian.Uint64(data[16:]), quota: binary.LittleEndian.Uint64(data[24:]),
+		version: binary.LittleEndian.Uint64(data[32:]),
 	}
-	n := int(binary.LittleEndian.Uint32(data[32:]))
-	if data = data[36:]; n > len(data) {
+	n := int(binary.LittleEndian.Uint32(data[40:]))
+	if data = data[44:]; n > len(data) {
 		return nil, errLeaf
 	}
 	var err error
