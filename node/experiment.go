@@ -80,7 +80,7 @@ func (n *Node) take(name string, file []byte, m mechanisms.Model, d mechanisms.D
 	}
 	desk, err := decision.New(decision.Config{
 		Experiment: e.Name, Shared: shared, Deadline: e.Reward.Deadline, Keys: n.keys, Source: n.cfg.Noise,
-	}, d, slots(e, quota))
+	}, d, m.Version, slots(e, quota))
 	if err != nil {
 		return nil, err
 	}

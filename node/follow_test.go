@@ -44,7 +44,15 @@ func (l *lines) String() string {
 
 func logged(to *lines) func(*Config) {
 	return func(c *Config) {
-		c.Log = slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c.Log = slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{
+			Level: slog.LevelDebug,
+			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{} // a second may look like a canary
+				}
+				return a
+			},
+		}))
 	}
 }
 

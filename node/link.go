@@ -32,7 +32,7 @@ func newLink(h *peer.Host, c Cluster, cfg Config) *link {
 }
 
 const (
-	maxRetry  = time.Minute
+	maxRetry = time.Minute
 	// watchTime is how long a watch may stay unanswered. A leader that lives answers
 	// within three seconds, so one that died without a word is noticed here.
 	watchTime = 5 * time.Second

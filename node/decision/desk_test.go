@@ -75,7 +75,7 @@ func officeOf(t *testing.T, model string, quota uint64, change ...func(*decision
 // start is a fresh process on the same disk.
 func (o *office) start(quota uint64) {
 	require.NoError(o.t, o.store.Sync())
-	desk, err := decision.New(o.cfg, o.first, quota)
+	desk, err := decision.New(o.cfg, o.first, o.first.Version, quota)
 	require.NoError(o.t, err)
 	require.NoError(o.t, desk.Restore(o.store, func(leaf uint64) bool { return o.left[leaf] }))
 	o.Desk = desk
@@ -187,7 +187,7 @@ func TestBadFeedbackIsAnErrorForEverybodyAlike(t *testing.T) {
 				if strings.Contains(where, "ended") {
 					ended := o.first
 					ended.Ended = true
-					require.NoError(t, o.Use(ended))
+					require.NoError(t, o.Use(ended, ended.Version))
 					o.store.Put(o.Drop())
 				}
 				before := o.Counts()
@@ -266,7 +266,7 @@ func TestLearningEnds(t *testing.T) {
 	assert.Empty(t, o.Drop(), "leaves are kept while something will be made of them")
 	ended := o.first
 	ended.Ended, ended.Version = true, 5
-	require.NoError(t, o.Use(ended))
+	require.NoError(t, o.Use(ended, ended.Version))
 	o.store.Put(o.Drop())
 	o.must(1, n, 0.5)
 	d, _ := o.decide(1)
