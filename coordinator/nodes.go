@@ -16,7 +16,7 @@ import (
 // watchTime of it.
 const (
 	nodeWait  = 15 * time.Second
-	watchTime = 10 * time.Second
+	watchTime = 3 * time.Second
 )
 
 // serve opens the doors for peers.

@@ -14,7 +14,7 @@ import (
 // opaque to everyone else. It is a function of published values only.
 // Source: private-learning 0.1.
 type Descriptor struct {
-	Version uint64 // the model's version that it was planned from
+	Version uint64 // the model's version that it was first planned from: later versions may keep it
 	Epoch   uint32 // elimination epoch, 1-based; 0 where the policy has none
 	Ended   bool   // learning is over: decisions go on, nothing is reported
 	Layout  statistics.Layout

@@ -16,7 +16,8 @@ type Shared interface {
 	// Plan returns the descriptor for the windows that start on version m.Version,
 	// given the one in force before (the zero value at version 0, the empty model)
 	// and the number of enrolled nodes. The leader runs it at publish; the log
-	// carries its bytes.
+	// carries its bytes. It returns before itself where nothing changes, so that a
+	// model has a part for each plan and not for each version.
 	Plan(before Descriptor, m Model, nodes int) (Descriptor, error)
 	// Open returns the node's half of a window under d, which [Shared.Plan] made.
 	Open(d Descriptor) (Window, error)

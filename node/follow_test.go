@@ -102,7 +102,8 @@ func TestAMessageThatWasLostIsSentAgainByteForByte(t *testing.T) {
 func TestTheLeaderIsFoundAndFollowed(t *testing.T) {
 	first, second := newLeader(t, yaml, 4), newLeader(t, yaml, 4)
 	dir := nodeDir(t, first, second)
-	first.refuse = func(*possev1.NodeRequest) error { return unavailable(second.host.ID()) }
+	leads := second.host.ID()
+	first.refuse = func(*possev1.NodeRequest) error { return unavailable(leads) }
 	n := run(t, dir)
 	joined(t, n, "solver")
 	visits(t, n, 0, 4)

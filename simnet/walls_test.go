@@ -71,7 +71,7 @@ func (s *site) start(quota uint64) {
 	require.NoError(s.t, s.guard.Restore(s.store, s.file.Name))
 	s.desk, err = decision.New(decision.Config{
 		Experiment: s.file.Name, Shared: s.shared, Deadline: s.file.Reward.Deadline, Keys: s.keys,
-	}, s.now, quota)
+	}, s.now, s.model.Version, quota)
 	require.NoError(s.t, err)
 	require.NoError(s.t, s.desk.Restore(s.store, func(leaf uint64) bool { return s.guard.Left(s.file.Name, leaf) }))
 	s.rounds = noderounds.New(s.file.Name, s.model.Version)
@@ -244,7 +244,7 @@ func (c *cluster) serve(s *site) {
 			require.NoError(s.t, err)
 			s.now, err = mechanisms.DecodeDescriptor(version.Descriptor)
 			require.NoError(s.t, err)
-			require.NoError(s.t, s.desk.Use(s.now))
+			require.NoError(s.t, s.desk.Use(s.now, s.model.Version))
 			queue = append(queue, s.rounds.Step(c.now, noderounds.Fetched{Version: x.Version})...)
 		case noderounds.Forget:
 			s.store.Put([]store.Write{noderounds.Forgotten(s.file.Name, x.Number)})

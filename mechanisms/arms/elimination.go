@@ -1,6 +1,7 @@
 package arms
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/big"
@@ -235,8 +236,7 @@ func (e *Elimination) Plan(before mechanisms.Descriptor, m mechanisms.Model, nod
 		return d, err
 	}
 	if before.Ended {
-		d.Epoch, d.Ended, d.Plan = before.Epoch, true, before.Plan
-		return d, nil
+		return before, nil
 	}
 	cells, err := e.cells(m)
 	if err != nil {
@@ -250,7 +250,11 @@ func (e *Elimination) Plan(before mechanisms.Descriptor, m mechanisms.Model, nod
 		epoch++
 		p.quota *= 2
 	}
-	return e.next(d, epoch, p, nodes), nil
+	d = e.next(d, epoch, p, nodes)
+	if d.Epoch == before.Epoch && d.Ended == before.Ended && bytes.Equal(d.Plan, before.Plan) {
+		return before, nil // nothing changes: its part of the model goes on growing, and no other begins
+	}
+	return d, nil
 }
 
 func (e *Elimination) next(d mechanisms.Descriptor, epoch uint32, p plan, nodes int) mechanisms.Descriptor {

@@ -19,7 +19,7 @@ import (
 func (h *Host) Request(ctx context.Context, to, protocol string, request, answer proto.Message, l Limits) error {
 	l = l.withDefaults()
 	size := proto.Size(request)
-	opening, cancel := context.WithTimeout(ctx, wire.HeaderTime+wire.MessageTimeBase)
+	opening, cancel := context.WithTimeout(ctx, wire.DialTime)
 	s, err := h.Open(opening, to, protocol)
 	cancel()
 	if err != nil {

@@ -83,6 +83,10 @@ const (
 // Durations. They hold for a whole message, not for each read: a sender of one
 // byte a second gains nothing.
 const (
+	// DialTime is how long reaching a peer may take, from the first packet to an open
+	// stream: some round trips. Who does not answer by then is tried again, or another.
+	DialTime = 2 * time.Second
+
 	// HeaderTime is how long the length of a frame may take from the moment that
 	// it is expected.
 	HeaderTime = 2 * time.Second
