@@ -264,7 +264,7 @@ func TestSharedPoliciesThatBreakARuleAreFoundOut(t *testing.T) {
 			r[0].Value *= 2
 			return r
 		}})},
-		"a sensitivity of half": {ruleLayout, dp.Silo, func(p *bent) { p.layout = func(l statistics.Layout) { l[1].L1 /= 2 } }},
+		"a sensitivity of half":  {ruleLayout, dp.Silo, func(p *bent) { p.layout = func(l statistics.Layout) { l[1].L1 /= 2 } }},
 		"a sensitivity of twice": {ruleTight, dp.Silo, func(p *bent) { p.layout = func(l statistics.Layout) { l[1].L1 *= 2 } }},
 		"half of the sensitivity of a replacement": {ruleBound, dp.Silo, func(p *bent) {
 			p.layout = func(l statistics.Layout) { l[1].L2Squared /= 2 }
