@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
@@ -24,8 +25,10 @@ func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"json":  jsonCommand,
-			"noesc": noEscape,
+			"json":    jsonCommand,
+			"noesc":   noEscape,
+			"address": addressCommand,
+			"token":   tokenCommand,
 		},
 	})
 }
@@ -81,6 +84,26 @@ func noEscape(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: escape sequences: %v", name, !neg)
 		}
 	}
+}
+
+// addressCommand is `address FILE`: waits until a replica has written to its stdout, FILE, where it serves, and keeps
+// that in ADDRESS.
+func addressCommand(ts *testscript.TestScript, _ bool, args []string) {
+	for range 300 {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		var serving replicaServing
+		if err == nil && json.Unmarshal(text, &serving) == nil {
+			ts.Setenv("ADDRESS", strings.TrimPrefix(serving.API, "http://"))
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s: no replica serves", args[0])
+}
+
+// tokenCommand is `token FILE`: what POSSE_TOKEN is from now on.
+func tokenCommand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv("POSSE_TOKEN", strings.TrimSpace(ts.ReadFile(args[0])))
 }
 
 // called runs posse in this process.
