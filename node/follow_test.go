@@ -269,6 +269,9 @@ func TestVersionsThatTheLogDoesNotProveAreRefused(t *testing.T) {
 			assert.Equal(t, uint64(1), s.Version)
 			assert.LessOrEqual(t, ask(t, n, 50).Version, uint64(1))
 
+			if name != "a forged model" {
+				return // it takes a second or two to ask again
+			}
 			l.change(func() { l.bundles[2] = l.bundle("publish", l.model, l.now) })
 			wait(t, n, "the true version 2", func() bool { s, _ := n.Status("solver"); return s.Version == 2 })
 		})

@@ -176,8 +176,8 @@ func (n *Node) Close() error {
 		if n.stop != nil {
 			n.stop()
 		}
-		err = n.host.Close()
 		n.ended.Wait()
+		err = n.host.Close() // after its users: a dial meanwhile would outlive it
 		n.deciding.Lock()
 		n.stopped = true
 		n.store.Put(n.numbers.end())
