@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
@@ -261,6 +263,26 @@ type items[T any] struct {
 	Items []T `json:"items"`
 }
 
+// completeTime bounds how long a shell waits for names to complete.
+const completeTime = 300 * time.Millisecond
+
+// completeNames completes the name of an experiment from the live cluster, and
+// nothing when that does not answer at once.
+func (p *program) completeNames(at *remote) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeTime)
+		defer cancel()
+		cmd.SetContext(ctx)
+		var names []string
+		if all, err := p.standings(cmd, at); err == nil && len(args) == 0 {
+			for _, s := range all {
+				names = append(names, s.Name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 func (p *program) experimentShow() *cobra.Command {
 	var at *remote
 	cmd := &cobra.Command{
@@ -285,6 +307,7 @@ func (p *program) experimentShow() *cobra.Command {
 		},
 	}
 	at = p.coordinatorFlags(cmd)
+	cmd.ValidArgsFunction = p.completeNames(at)
 	return cmd
 }
 
@@ -314,5 +337,6 @@ func (p *program) experimentClose() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it without asking; needed where stdin is not a terminal (default false)")
 	at = p.coordinatorFlags(cmd)
+	cmd.ValidArgsFunction = p.completeNames(at)
 	return cmd
 }

@@ -35,8 +35,11 @@ func TestPrecedenceOfSources(t *testing.T) {
 		{"cost", "cost", []string{"0"}, []string{"1"}, "2", "3", []string{"2"}, []string{"3"}},
 		{"private", "private", []string{"false"}, []string{"true"}, "false", "true", []string{"false"}, []string{"true"}},
 		{
-			"p2p.listen", "listen", nil, []string{"/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2"}, "/ip4/127.0.0.1/tcp/3, /ip4/127.0.0.1/tcp/4", "/ip4/127.0.0.1/tcp/5",
-			[]string{"/ip4/127.0.0.1/tcp/3", "/ip4/127.0.0.1/tcp/4"}, []string{"/ip4/127.0.0.1/tcp/5"},
+			"p2p.listen", "listen", nil,
+			[]string{"/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2"},
+			"/ip4/127.0.0.1/tcp/3, /ip4/127.0.0.1/tcp/4", "/ip4/127.0.0.1/tcp/5",
+			[]string{"/ip4/127.0.0.1/tcp/3", "/ip4/127.0.0.1/tcp/4"},
+			[]string{"/ip4/127.0.0.1/tcp/5"},
 		},
 	}
 	for _, k := range keys {
