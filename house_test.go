@@ -31,6 +31,7 @@ var house = [][]string{
 	{"dp/noise", "dp/stattest"},
 	{"dp/budget"},
 	{"dp/account"},            // above the filters: it turns a promise into a filter's limit
+	{"dp/audit"},              // attacks them all
 	{"mechanisms/statistics"}, // below its root: a Learner is described in terms of the statistics that it shares
 	{"mechanisms"},
 	{"mechanisms/robust", "mechanisms/continual", "mechanisms/ldp"},

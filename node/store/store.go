@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/posse-dev/posse"
 )
@@ -68,7 +69,7 @@ type waiter struct {
 func Open(dir string, options Options) (*Store, error) {
 	path := filepath.Join(dir, "node.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, &posse.Error{
 			Code: posse.FailedPrecondition, Reason: "IN_USE", Field: "dir", Value: dir, Message: "another process uses this directory",
 			Hint: "stop it, or give this node a directory of its own", Cause: err,
