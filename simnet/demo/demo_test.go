@@ -47,7 +47,6 @@ func TestADemoHoldsItsInvariants(t *testing.T) {
 	holds(t, s)
 	assert.Len(t, s.Nodes, 8)
 	assert.GreaterOrEqual(t, s.Rounds.Published, uint64(15))
-	assert.Zero(t, s.LeaderChanges)
 	assert.Positive(t, s.Rounds.NotBought, "some offer was not bought")
 	assert.Positive(t, s.Rounds.GrantedLate, "some node was granted a version late")
 	assert.Greater(t, s.Rounds.Payments, 2*s.Rounds.AtReserve, "most payments are below the reserve")
