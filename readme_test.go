@@ -24,26 +24,11 @@ import (
 // with what the page says it prints. The rules for writers are in CONTRIBUTING.md.
 func TestDocs(t *testing.T) {
 	pages := []string{"README.md"}
-	require.NoError(t, filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		hidden := name != "." && strings.HasPrefix(entry.Name(), ".")
-		if entry.IsDir() && (hidden || entry.Name() == "bin") {
-			return fs.SkipDir
-		}
+	openSources(t, func(name string) {
 		if strings.HasPrefix(name, "docs"+string(filepath.Separator)) && filepath.Ext(name) == ".md" {
 			pages = append(pages, name)
 		}
-		if entry.Type().IsRegular() { // opened so that the cache of test results depends on what the binary is built from
-			file, err := os.Open(name)
-			if err != nil {
-				return err
-			}
-			return file.Close()
-		}
-		return nil
-	}))
+	})
 	binaries := t.TempDir()
 	built := false
 	for _, page := range pages {
@@ -61,8 +46,7 @@ func TestDocs(t *testing.T) {
 				}
 			}
 			if !built {
-				out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(binaries, "posse"), "./cmd/posse").CombinedOutput()
-				require.NoError(t, err, "%s", out)
+				buildPosse(t, binaries)
 				built = true
 			}
 			for _, problem := range runSteps(t, steps, binaries) {
@@ -70,6 +54,39 @@ func TestDocs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// openSources opens every file of the repository, so that the cache of test results depends on what the binary is
+// built from, and calls visit with its name.
+func openSources(t *testing.T, visit func(name string)) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		hidden := name != "." && strings.HasPrefix(entry.Name(), ".")
+		if entry.IsDir() && (hidden || entry.Name() == "bin") {
+			return fs.SkipDir
+		}
+		if entry.Type().IsRegular() {
+			visit(name)
+			file, err := os.Open(name)
+			if err != nil {
+				return err
+			}
+			return file.Close()
+		}
+		return nil
+	}))
+}
+
+// buildPosse builds the binary in a folder and returns its path.
+func buildPosse(t *testing.T, folder string) string {
+	t.Helper()
+	path := filepath.Join(folder, "posse")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/posse").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
 }
 
 func TestDocsRunnerSeesPlantedViolations(t *testing.T) {
