@@ -72,9 +72,10 @@ func New(config Config) (c *Coordinator, err error) {
 		changed: make(chan struct{}, 1), failed: make(chan error, 1), moved: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	made := c // what a failure below leaves open; c is nil by then
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, c.Close())
+			err = errors.Join(err, made.Close())
 		}
 	}()
 	if c.identity, err = peer.LoadOrCreate(config.Dir); err != nil {

@@ -96,6 +96,9 @@ func (c *Coordinator) clusterStatus() *possev1.StatusResponse {
 	c.machine.View(func(s *state.State) {
 		for _, m := range status.Members {
 			member := &possev1.Member{PeerId: m.ID, Voter: m.Voter, Healthy: m.Healthy, Lag: m.Lag}
+			if !c.Leading() && m.ID != status.Leader { // the leader alone hears from all: others know whom they reach
+				member.Healthy = m.ID == c.ID() && m.Healthy || c.host.Connected(m.ID)
+			}
 			if r := s.ReplicaOf(m.ID); r != nil {
 				member.Name, member.Address = r.Name, strings.Join(r.Addresses, " ")
 			}

@@ -227,7 +227,7 @@ func (c *Coordinator) webArms(x *web.Experiment, file *experiment.Experiment, ve
 func webPrivacy(e *state.Experiment, file *experiment.Experiment, versions []said) web.Privacy {
 	p := web.Privacy{
 		Model: file.Privacy.Model.String(), Unit: file.Privacy.Unit.String(), Epsilon: file.Privacy.Epsilon.Float64(),
-		Delta: file.Privacy.Delta.Float64(), Mechanism: strings.ReplaceAll(file.Privacy.Mechanism, "-", " "),
+		Delta: file.Privacy.Delta.Float64(), Mechanism: webMechanism(file),
 		Neighbours: "Neighbours: one " + file.Privacy.Unit.String() + "’s records are replaced by others.",
 	}
 	if file.Neighbours() == dp.ZeroOut {
@@ -500,4 +500,15 @@ func (c *Coordinator) webEvents(s *state.State) (out []web.Event) {
 		}
 	}
 	return out
+}
+
+// webMechanism names the noise that the experiment's own layout asks for.
+func webMechanism(file *experiment.Experiment) string {
+	var names []string
+	for _, b := range file.Noise().Blocks {
+		if name := strings.ReplaceAll(b.Noise.String(), "-", " "); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"strings"
 )
 
 // privacyDetail is what the privacy page shows.
@@ -286,7 +287,7 @@ func exposed(e *Experiment) string {
 	if e.Privacy.Unit != "user" {
 		text = "that several records belong to one user: the promise is for one record; " + text
 	}
-	if e.Privacy.PolicyNote != "" {
+	if strings.Contains(e.Privacy.PolicyNote, "tuned") {
 		text += " A tuned policy changes what is learned, not what is protected."
 	}
 	return text

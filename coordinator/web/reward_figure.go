@@ -74,7 +74,7 @@ func (e *Experiment) rewardFigure(versions []Version, now time.Time) *figure {
 	}
 	f.Legend = append(f.Legend, legend{"line-1", "together, from released statistics"})
 	if banded {
-		f.Legend = append(f.Legend, legend{"band", "95 %, valid at any time you look"})
+		f.Legend = append(f.Legend, legend{"band", e.bandMeaning()})
 	}
 	lines := []series{}
 	flat := func(name string, value float64) {
@@ -225,4 +225,17 @@ func (e *Experiment) regretFigure() *figure {
 	}
 	f.Twin = t
 	return f
+}
+
+// bandMeaning says what the band of the reward is worth: a tuned half-width is a
+// rule of thumb and no confidence.
+func (e *Experiment) bandMeaning() string {
+	switch note := e.Privacy.PolicyNote; {
+	case strings.Contains(note, "no guarantee"):
+		return "half-width that the policy decides by, " + plain(note)
+	case note != "":
+		return "interval that the policy decides by, valid at any time you look"
+	default:
+		return "95 %, valid at any time you look"
+	}
 }
