@@ -78,7 +78,11 @@ or ` + "`uniform`" + `, with discrete Laplace noise.
 		if f.Mutable {
 			says += "; *may change*"
 		}
-		rows[block] += fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", f.Path, f.Type, bars.Replace(f.Range), bars.Replace(standard), bars.Replace(says))
+		allowed := bars.Replace(f.Range)
+		if f.Type == "name" { // a pattern, which Markdown would read as a link
+			allowed = "`" + allowed + "`"
+		}
+		rows[block] += fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", f.Path, f.Type, allowed, bars.Replace(standard), bars.Replace(says))
 	}
 	for _, block := range order {
 		title := "The file"

@@ -56,6 +56,48 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+// Every link between documents leads to a file that exists, and to a heading that it has.
+func TestDocsLinksLeadSomewhere(t *testing.T) {
+	link, codeSpan := regexp.MustCompile(`\]\(([^)\s]+)\)`), regexp.MustCompile("`[^`\n]+`")
+	links := 0
+	openSources(t, func(page string) {
+		if filepath.Ext(page) != ".md" || strings.Contains(page, "testdata") {
+			return
+		}
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, match := range link.FindAllStringSubmatch(codeSpan.ReplaceAllString(string(text), "code"), -1) {
+			target, heading, _ := strings.Cut(match[1], "#")
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			links++
+			at := page
+			if target != "" {
+				at = filepath.Join(filepath.Dir(page), filepath.FromSlash(target))
+			}
+			if _, err := os.Stat(at); !assert.NoError(t, err, "%s links to %s", page, match[1]) || heading == "" {
+				continue
+			}
+			there, err := os.ReadFile(at)
+			require.NoError(t, err)
+			assert.Contains(t, headings(string(there)), heading, "%s links to %s", page, match[1])
+		}
+	})
+	assert.Greater(t, links, 50)
+	assert.Equal(t, []string{"one-title", "whats-this-a-code"}, headings("# One title\ntext\n## What's this: a `code`?\n"))
+}
+
+// headings returns the anchors of a page, as GitHub makes them.
+func headings(page string) []string {
+	var anchors []string
+	for _, match := range regexp.MustCompile(`(?m)^#+ +(.*)$`).FindAllStringSubmatch(page, -1) {
+		plain := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
+		anchors = append(anchors, strings.ReplaceAll(plain, " ", "-"))
+	}
+	return anchors
+}
+
 // openSources opens every file of the repository, so that the cache of test results depends on what the binary is
 // built from, and calls visit with its name.
 func openSources(t *testing.T, visit func(name string)) {
