@@ -21,8 +21,9 @@ import (
 const firstQuota = 64
 
 // Elimination is robust elimination for many nodes (private-learning 5.3, and 5.4
-// in the local model). Survivors are pulled round robin. Each version drops every
-// arm whose mean lies more than twice the radius below the best. An epoch ends at
+// in the local model). Survivors are pulled round robin. From the first epoch's end
+// on, each version drops every arm whose mean lies more than twice the radius below
+// the best. An epoch ends at
 // the first version that has its quota of every survivor; the next one's is twice
 // that, and rewards are clipped at the bound that is best for it.
 //
@@ -243,7 +244,7 @@ func (e *Elimination) Plan(before mechanisms.Descriptor, m mechanisms.Model, nod
 		return d, err
 	}
 	epoch := before.Epoch
-	if e.drops {
+	if e.drops && (epoch > 1 || met(cells, p)) { // a handful of records tells nobody apart
 		p.survivors = e.drop(cells, p.survivors, e.confidence(m.Version, len(p.survivors)))
 	}
 	for met(cells, p) { // a version that brings many unsold leaves may meet several
