@@ -164,24 +164,28 @@ func TestTheFirstPlanPlaysEveryArmAndDependsOnPublicNumbersAlone(t *testing.T) {
 	}
 }
 
-func TestTheFarAreDroppedAtAnyVersionAndEpochsEndAtTheirQuota(t *testing.T) {
+func TestTheFarAreDroppedFromTheFirstQuotaOn(t *testing.T) {
 	e := elimination(t, 3, func(s *mechanisms.Settings) { s.Privacy = nil })
 	first, p := planned(t, e, mechanisms.Descriptor{}, mechanisms.Model{}, 1)
 	short := mechanisms.Model{Version: 1, Parts: []mechanisms.Part{partOf(e, first, int64(p.quota)-1, 0.3, 0.3, 0.3)}}
 	d, _ := planned(t, e, first, short, 1)
 	assert.Equal(t, first, d, "nothing changes: the descriptor stays, and its part goes on growing")
 	early := mechanisms.Model{Version: 1, Parts: []mechanisms.Part{partOf(e, first, int64(p.quota)-1, 0.9, 0, 0.9)}}
-	d, q := planned(t, e, first, early, 1)
-	assert.EqualValues(t, 1, d.Epoch)
-	assert.Equal(t, []int{0, 2}, q.survivors)
-	assert.Equal(t, p.quota, q.quota)
+	d, _ = planned(t, e, first, early, 1)
+	assert.Equal(t, first, d, "a handful of records tells nobody apart")
 
 	full := mechanisms.Model{Version: 2, Parts: []mechanisms.Part{partOf(e, first, int64(p.quota), 0.9, 0, 0.9)}}
-	d, q = planned(t, e, first, full, 1)
+	d, q := planned(t, e, first, full, 1)
 	assert.EqualValues(t, 2, d.Epoch)
 	assert.Equal(t, []int{0, 2}, q.survivors)
 	assert.Equal(t, 2*p.quota, q.quota)
 	assert.Greater(t, q.bound, p.bound, "more records bear a larger bound")
+
+	more := mechanisms.Model{Version: 3, Parts: append(full.Parts, partOf(e, d, 50, -0.9, math.NaN(), 0.9))}
+	third, last := planned(t, e, d, more, 1)
+	assert.EqualValues(t, 2, third.Epoch, "before the second quota")
+	assert.Equal(t, []int{2}, last.survivors)
+	assert.True(t, third.Ended)
 
 	one := mechanisms.Model{Version: 2, Parts: []mechanisms.Part{partOf(e, first, int64(p.quota), 0.9, 0, 0)}}
 	ended, last := planned(t, e, first, one, 1)
