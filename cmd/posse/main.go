@@ -130,6 +130,7 @@ func (p *program) root() *cobra.Command {
 		p.booksCommand(),
 		p.logCommand(),
 		p.privacyCommand(),
+		p.budgetCommand(),
 		p.auctionCommand(),
 		p.scheduleCommand(),
 		p.demoCommand(),
