@@ -48,7 +48,7 @@ func (sc *scene) words(s *Summary) []string {
 			worst(s), s.Privacy.Epsilon, s.Bonus))
 	}
 	if s.Books.Paid > 0 {
-		out = append(out, fmt.Sprintf("%s were paid %.2f credits for what they taught, %d of %d payments below the reserve; the books %s.",
+		out = append(out, fmt.Sprintf("%s paid %.2f credits for what they taught, %d of %d payments below the reserve; the books %s.",
 			paidNodes(s), float64(s.Books.Paid)/float64(incentives.Credit), s.Rounds.Payments-s.Rounds.AtReserve, s.Rounds.Payments, balance(s.Books.Balanced)))
 	}
 	return out
@@ -70,9 +70,9 @@ func paidNodes(s *Summary) string {
 		}
 	}
 	if n == 1 {
-		return "One organisation"
+		return "One organisation was"
 	}
-	return fmt.Sprintf("%d organisations", n)
+	return fmt.Sprintf("%d organisations were", n)
 }
 
 func balance(ok bool) string {
