@@ -134,6 +134,7 @@ func (p *program) root() *cobra.Command {
 		p.auctionCommand(),
 		p.scheduleCommand(),
 		p.demoCommand(),
+		p.simCommand(),
 		p.versionCommand(),
 		p.completionCommand(),
 	)

@@ -17,6 +17,7 @@ import (
 type reader struct {
 	fields   map[string]Field
 	problems []*posse.Error
+	embeds   bool // a scenario, which may do without privacy
 }
 
 // block is one map of the file. Every accessor marks its key as known, so that
@@ -31,9 +32,10 @@ type block struct {
 
 // field returns the row of a path; an item of a list has that of its list.
 func (r *reader) field(path string) Field {
-	path, _, _ = strings.Cut(path, "[")
-	return r.fields[path]
+	return r.fields[itemForm.ReplaceAllString(path, "")]
 }
+
+var itemForm = regexp.MustCompile(`\[[0-9]+\]`)
 
 func (r *reader) block(path string, n *node, line, column int) *block {
 	return &block{r: r, path: path, node: n, line: line, column: column, asked: map[string]bool{}}

@@ -146,6 +146,9 @@ func (e *Experiment) document() document {
 	if m := e.Reward.Moment; m != nil {
 		d.Reward.Moment = &momentDocument{m.Order, m.Bound}
 	}
+	if e.Privacy.Model == 0 { // a scenario's; its other fields don't count
+		d.Privacy.Model, d.Privacy.Unit = "none", "none"
+	}
 	if e.Policy.Guarantee {
 		d.Policy.Guarantee = "required"
 	}

@@ -74,7 +74,8 @@ const (
 	PrivateArrival Arrival = "private"
 )
 
-// Privacy is the promise and where its noise is added.
+// Privacy is the promise and where its noise is added. A Model of 0 is none, which
+// only a simulation's scenario may say: all else is then empty.
 type Privacy struct {
 	Model            dp.Model
 	Unit             dp.Unit

@@ -124,6 +124,9 @@ func (e *Experiment) Settings() mechanisms.Settings {
 			MaxContributions: uint64(e.Privacy.MaxContributions), FractionBits: e.Privacy.FractionBits,
 		},
 	}
+	if e.Privacy.Model == 0 { // a scenario's
+		s.Privacy = nil
+	}
 	if e.Reward.Range != nil {
 		s.Range = &mechanisms.Range{Low: e.Reward.Range.Low.Float64(), High: e.Reward.Range.High.Float64()}
 	}

@@ -51,7 +51,9 @@ func joined(name string, problems []*posse.Error) error {
 		})
 	}
 	for _, p := range problems {
-		p.File = name
+		if p.File == "" {
+			p.File = name
+		}
 	}
 	return posse.Join(problems)
 }
@@ -71,19 +73,35 @@ func (r *reader) experiment(root *node) *Experiment {
 	top.word("kind")
 
 	e := &Experiment{}
-	metadata := top.child("metadata")
+	e.Name, e.Description = top.metadata()
+	top.body(e, nil)
+	return e
+}
+
+func (b *block) metadata() (name, description string) {
+	metadata := b.child("metadata")
 	if metadata.node != nil {
-		e.Name = metadata.name("name")
-		e.Description = metadata.text("description", 1000)
+		name = metadata.name("name")
+		description = metadata.text("description", 1000)
 	}
 	metadata.end()
+	return name, description
+}
 
+// body reads the blocks that an experiment and a scenario share. The policy is that
+// of a block elsewhere in the file, or of this one where there is none.
+func (b *block) body(e *Experiment, policy *block) {
+	r, top := b.r, b
 	e.Problem = top.problem()
 	e.Horizon = top.horizon(len(e.Problem.Arms))
 	e.Reward = top.reward()
 	privacy := top.child("privacy")
 	e.Privacy = privacy.privacy()
-	policy := top.child("policy")
+	if policy == nil {
+		policy = top.child("policy")
+	} else {
+		top.has("policy") // known, and read on its own
+	}
 	e.Policy = policy.policy(e.Privacy.Model)
 	spec, known := policyNamed(e.Policy.Name)
 	privacy.arrival(&e.Privacy, spec, known)
@@ -102,11 +120,10 @@ func (r *reader) experiment(root *node) *Experiment {
 	e.Rounds = top.rounds(e.Horizon)
 	e.Incentives = top.incentives(e)
 	top.end()
-	if privacy.node != nil && len(r.problems) == 0 {
-		privacy.overflow(e, root)
+	if privacy.node != nil && len(r.problems) == 0 && e.Privacy.Model != 0 {
+		privacy.overflow(e, top.node)
 	}
 	privacy.end()
-	return e
 }
 
 // horizon is at least the number of arms, so that each can be tried once.

@@ -25,6 +25,9 @@ func (b *block) privacy() Privacy {
 		return out
 	}
 	out.Model = b.model()
+	if out.Model == 0 && b.r.embeds && b.without() {
+		return Privacy{FractionBits: 16, MaxContributions: 1}
+	}
 	if word := b.word("unit"); word != "" {
 		out.Unit, _ = dp.ParseUnit(word)
 	}
@@ -56,8 +59,11 @@ func (b *block) privacy() Privacy {
 
 // model reads privacy.model; none is a word of scenarios.
 func (b *block) model() dp.Model {
-	if e := b.entry("model"); e != nil && e.value != nil && e.value.kind == stringValue && e.value.text == "none" {
-		b.refuse("model", "none", b.r.fields["privacy.model"].Range, "none runs only in posse sim", "use silo to trust each node with its own users")
+	if b.saysNone() {
+		if b.r.embeds {
+			return 0
+		}
+		b.refuse("model", "none", "local | silo", "none runs only in posse sim", "use silo to trust each node with its own users")
 		return 0
 	}
 	word := b.word("model")
@@ -69,6 +75,25 @@ func (b *block) model() dp.Model {
 		panic("experiment: the field table holds the model " + word)
 	}
 	return model
+}
+
+func (b *block) saysNone() bool {
+	e := b.entry("model")
+	return e != nil && e.value != nil && e.value.kind == stringValue && e.value.text == "none"
+}
+
+// without reports whether there is no privacy at all, and refuses what would then do
+// nothing.
+func (b *block) without() bool {
+	if !b.saysNone() {
+		return false
+	}
+	for _, e := range b.node.entries {
+		if e.key != "model" {
+			b.notApplicable(e.key, "privacy.model: local | silo")
+		}
+	}
+	return true
 }
 
 // mechanismFor refuses a noise that the policy's releases don't take. Each record
@@ -84,7 +109,7 @@ func (b *block) mechanismFor(p Privacy, policy string) {
 
 // arrival reads whether it may be known that a decision was rewarded.
 func (b *block) arrival(p *Privacy, spec policySpec, known bool) {
-	if b.node == nil {
+	if b.node == nil || p.Model == 0 {
 		return
 	}
 	byDefault := PrivateArrival

@@ -103,7 +103,7 @@ func (b *block) armsFit(count int64, n *node) bool {
 			Message: "problem.arms is above the limit of 1,024 arms, which is built into this version",
 		}, n.line, n.column)
 	default:
-		p := posse.OutOfRange("problem.arms", fmt.Sprintf("%d arms", count), b.r.fields["problem.arms"].Range, "")
+		p := posse.OutOfRange("problem.arms", fmt.Sprintf("%d arms", count), b.r.field(join(b.path, "arms")).Range, "")
 		b.r.report(p, n.line, n.column)
 	}
 	return false

@@ -1,0 +1,100 @@
+package fast
+
+import (
+	"context"
+	"errors"
+
+	"github.com/posse-dev/posse/dp/noise"
+	"github.com/posse-dev/posse/mechanisms"
+)
+
+// Learner is a policy that the engine drives: K arms, real rewards.
+type Learner = mechanisms.Learner[mechanisms.None, mechanisms.Arm, mechanisms.Reward]
+
+var errNoArm = errors.New("a policy chose an arm that does not exist")
+
+// tile is how many steps are drawn at once for all lanes and policies.
+const tile = 16
+
+// lanes plays consecutive runs, one a lane, for each policy, in tiles of steps: the
+// draws are made once and used by every policy.
+type lanes struct {
+	env     rewards
+	key     [2]uint64
+	record  []int64 // times of points; the last is the horizon
+	first   uint64  // run of lane 0
+	players [][]Learner
+	regret  [][]int64 // by policy and lane
+	words   [][tile]uint64
+	reward  *noise.Philox
+	choice  *noise.Philox
+}
+
+// play runs the chunk. points receives a policy's and a lane's regret at each point
+// of the record; steps counts what was done.
+func (l *lanes) play(ctx context.Context, points func(policy, point int, regret int64), steps func(n int64)) error {
+	t := int64(0) // steps done
+	for point, until := range l.record {
+		for t < until {
+			n := min(tile, until-t)
+			l.draw(t, n)
+			for p, players := range l.players {
+				for lane, player := range players {
+					if err := l.advance(player, lane, &l.regret[p][lane], t, n); err != nil {
+						return err
+					}
+				}
+			}
+			t += n
+			steps(n * int64(len(l.players)*len(l.words)))
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		for p := range l.players {
+			for _, r := range l.regret[p] {
+				points(p, point, r)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *lanes) draw(t, n int64) {
+	if l.env.thresholds == nil {
+		return // placed at each step: one reward may take several words
+	}
+	for lane := range l.words {
+		fill(l.words[lane][:n], l.reward, l.first+uint64(lane), t)
+	}
+}
+
+// advance plays n steps of one lane of one policy.
+func (l *lanes) advance(player Learner, lane int, regret *int64, t, n int64) error {
+	run := l.first + uint64(lane)
+	words, sum := &l.words[lane], int64(0)
+	for i := range n {
+		round := mechanisms.Round{T: uint64(t + i + 1)}
+		l.choice.Place(at(run, 0, uint64(t+i), forChoice))
+		arm, _, err := player.Choose(round, mechanisms.None{}, l.choice)
+		if err != nil {
+			return err
+		}
+		if uint(arm) >= uint(len(l.env.gaps)) {
+			return errNoArm
+		}
+		x := 0.0
+		if l.env.thresholds == nil {
+			l.reward.Place(at(run, 0, uint64(t+i), forReward))
+			x = l.env.world.Reward(int(arm), l.reward)
+		} else if words[i]>>11 < l.env.thresholds[arm] {
+			x = 1
+		}
+		sum += l.env.gaps[arm]
+		if err := player.Observe(round, mechanisms.None{}, arm, mechanisms.Reward{X: x}); err != nil {
+			return err
+		}
+	}
+	*regret += sum
+	return nil
+}
