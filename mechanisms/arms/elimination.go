@@ -21,9 +21,9 @@ import (
 const firstQuota = 64
 
 // Elimination is robust elimination for many nodes (private-learning 5.3, and 5.4
-// in the local model). Survivors are pulled round robin. From the first epoch's end
-// on, each version drops every arm whose mean lies more than twice the radius below
-// the best. An epoch ends at
+// in the local model). Survivors are pulled round robin. Once each of
+// them has 64 records, every version drops the arms whose mean lies more than twice
+// the radius below the best. An epoch ends at
 // the first version that has its quota of every survivor; the next one's is twice
 // that, and rewards are clipped at the bound that is best for it.
 //
@@ -244,7 +244,7 @@ func (e *Elimination) Plan(before mechanisms.Descriptor, m mechanisms.Model, nod
 		return d, err
 	}
 	epoch := before.Epoch
-	if e.drops && (epoch > 1 || met(cells, p)) { // a handful of records tells nobody apart
+	if e.drops && known(cells, p) {
 		p.survivors = e.drop(cells, p.survivors, e.confidence(m.Version, len(p.survivors)))
 	}
 	for met(cells, p) { // a version that brings many unsold leaves may meet several
@@ -287,6 +287,17 @@ func (e *Elimination) bound(epoch uint32, p plan, nodes int) float64 {
 func (e *Elimination) confidence(comparison uint64, survivors int) float64 {
 	tau := float64(max(1, comparison))
 	return math.Log(4 * float64(survivors) * tau * tau * float64(e.settings.Horizon))
+}
+
+// known reports whether every survivor has as many records as one node's first
+// quota: a tuned radius is too bold for a handful.
+func known(cells []cell, p plan) bool {
+	for _, a := range p.survivors {
+		if cells[a].count < firstQuota {
+			return false
+		}
+	}
+	return true
 }
 
 // met reports whether every survivor has its quota of published records.
