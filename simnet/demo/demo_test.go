@@ -1,6 +1,8 @@
 package demo_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/simnet/dataset"
 	"github.com/posse-dev/posse/simnet/demo"
 )
 
@@ -77,6 +80,31 @@ func TestWhenEverybodyHasGivenAllTheNodesGoOnDeciding(t *testing.T) {
 	}
 	assert.Positive(t, refused, "releases with nobody left to teach are refused")
 	assert.InDelta(t, 1, s.Privacy.UsersAtLimit, 0.2)
+}
+
+func TestAnOrdinaryExperimentFilePlaysOnDataByTheNamesOfItsArms(t *testing.T) {
+	dir := t.TempDir()
+	rows := "red,green,blue\n"
+	for range 200 {
+		rows += "0.1,0.2,0.9\n"
+	}
+	table := filepath.Join(dir, "colours.csv")
+	require.NoError(t, os.WriteFile(table, []byte(rows), 0o600))
+	file := `apiVersion: posse/v1
+kind: Experiment
+metadata: {name: colours}
+problem: {kind: arms, arms: [blue, red, green]}
+reward: {range: [0, 1]}
+policy: {name: robust-elimination}
+privacy: {model: silo, unit: reward, epsilon: 1}
+rounds: {trigger: {decisions: 400}}
+incentives: {payments: truthful, reserve: 10, budget: 1000}
+horizon: 4000
+`
+	s := play(t, demo.Config{Data: table, Format: dataset.CSV, Experiment: []byte(file), File: "colours.yaml", Decisions: 4000, Seed: 5})
+	holds(t, s)
+	require.NotNil(t, s.Learning.FinalArm)
+	assert.Equal(t, "blue", *s.Learning.FinalArm)
 }
 
 func TestBadInputIsRefusedBeforeAnythingRuns(t *testing.T) {

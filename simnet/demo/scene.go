@@ -5,6 +5,7 @@ import (
 	"math"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/incentives"
@@ -90,7 +91,15 @@ rounds: {trigger: {decisions: %d}, deadline: 5s}
 
 // dataScene plays a data set: each record is one of its own (unit reward).
 func dataScene(c Config) (*scene, error) {
-	set, err := dataset.Load(c.Data, dataset.Options{Format: c.Format, Nodes: c.Nodes})
+	options := dataset.Options{Format: c.Format, Nodes: c.Nodes}
+	if c.Experiment != nil { // its arms are those of the data by name, not by position
+		e, err := experiment.Read(c.File, c.Experiment)
+		if err != nil {
+			return nil, err
+		}
+		options.Arms = e.Problem.Arms
+	}
+	set, err := dataset.Load(c.Data, options)
 	if err != nil {
 		return nil, err
 	}
@@ -239,6 +248,9 @@ func (s *scene) set(t *simnet.Traffic) error {
 	return nil
 }
 
+// redrawAtMost is how long a demo waits between draws once learning has ended.
+const redrawAtMost = 200 * time.Millisecond
+
 // read takes the user's experiment file, or the demo's own text.
 func (s *scene) read(c Config, text string, arms int) error {
 	name, file := "the demo's experiment", []byte(text)
@@ -258,6 +270,16 @@ func (s *scene) read(c Config, text string, arms int) error {
 	}
 	if err := e.CheckNodes(len(s.traffic.Nodes)); err != nil {
 		return err
+	}
+	if e.Rounds.Trigger.Decisions == 0 {
+		return &posse.Error{
+			Code: posse.InvalidArgument, Reason: "COMBINATION_REFUSED", Field: "rounds.trigger", Value: "a clock", Allowed: "decisions",
+			Message: "the demo's time is counted in decisions", Hint: "set rounds.trigger.decisions",
+		}
+	}
+	if i := e.Incentives; i != nil && i.Schedule.RedrawEvery > redrawAtMost {
+		s.said = append(s.said, fmt.Sprintf("Grants of the last version are drawn every %v instead of every %v, so that the demo ends.", redrawAtMost, i.Schedule.RedrawEvery))
+		i.Schedule.RedrawEvery = redrawAtMost
 	}
 	s.experiment, s.file = e, file
 	return nil
