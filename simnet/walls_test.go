@@ -245,7 +245,7 @@ func (c *cluster) serve(s *site) {
 			s.now, err = mechanisms.DecodeDescriptor(version.Descriptor)
 			require.NoError(s.t, err)
 			require.NoError(s.t, s.desk.Use(s.now, s.model.Version))
-			queue = append(queue, s.rounds.Step(c.now, noderounds.Fetched{Version: x.Version})...)
+			queue = append(queue, s.rounds.Step(c.now, noderounds.Fetched(x))...)
 		case noderounds.Forget:
 			s.store.Put([]store.Write{noderounds.Forgotten(s.file.Name, x.Number)})
 		}

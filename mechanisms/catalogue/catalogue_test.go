@@ -56,8 +56,12 @@ var rewards = []struct {
 }
 
 var unfit = []mechanisms.Feedback{
-	mechanisms.Reward{X: math.NaN()}, mechanisms.Reward{X: math.Inf(1)}, mechanisms.Reward{X: math.Inf(-1)},
-	mechanisms.Duel{FirstWon: true}, mechanisms.Runtime{Seconds: 1}, nil,
+	mechanisms.Reward{X: math.NaN()},
+	mechanisms.Reward{X: math.Inf(1)},
+	mechanisms.Reward{X: math.Inf(-1)},
+	mechanisms.Duel{FirstWon: true},
+	mechanisms.Runtime{Seconds: 1},
+	nil,
 }
 
 var foreign = []mechanisms.Action{mechanisms.Arm(-1), mechanisms.Arm(4), mechanisms.Pair{First: 1}, nil}
