@@ -59,7 +59,7 @@ func (h *history) do(e rounds.Effect) []rounds.Effect {
 		require.GreaterOrEqual(h.t, at, 0, "only what waits is released")
 		h.full = slices.Delete(h.full, at, at+1)
 		if rapid.IntRange(0, 4).Draw(h.t, "refused") == 0 {
-			return h.node.Step(h.now, rounds.Unmade{Leaf: e.Leaf})
+			return h.node.Step(h.now, rounds.Unmade(e))
 		}
 		m := made(h.released)
 		h.released++
