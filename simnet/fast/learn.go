@@ -6,6 +6,7 @@ import (
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/dp/budget"
 	"github.com/posse-dev/posse/dp/noise"
+	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/statistics"
 	"github.com/posse-dev/posse/simnet"
@@ -21,6 +22,11 @@ type Config struct {
 	Limit    dp.Spend
 	Round    int // decisions of all nodes together between versions, > 0
 	Source   noise.Source
+	// Market buys releases and grants versions. nil: everything that is released is
+	// bought, and everybody gets every version at once.
+	Market *Market
+	// Observed sees each decision: the node's slot, from 0, and the arm. nil: nobody looks.
+	Observed func(node int, slot uint64, arm mechanisms.Arm)
 }
 
 // Outcome is what learning brought on the traffic.
@@ -28,6 +34,7 @@ type Outcome struct {
 	Mean     float64   // reward per decision
 	Nodes    []float64 // the same by node
 	Versions int
+	Paid     incentives.Credits // over all rounds
 	Summary  mechanisms.Summary // of the last version
 }
 
@@ -35,18 +42,38 @@ type Outcome struct {
 type learner struct {
 	cfg    Config
 	shared mechanisms.Shared
-	now    mechanisms.Descriptor
+	plans  []version // by version, from 0
 	model  mechanisms.Model
-	window mechanisms.Window
-	users  []*budget.UserLimit
-	slots  []uint64
-	sums   []float64
+	nodes  []member
+	trade  *trade // nil without a market
+}
+
+// version is a plan that was ever in force, and the window that it opens.
+type version struct {
+	descriptor mechanisms.Descriptor
+	window     mechanisms.Window
+}
+
+// member is one node: what it did, which version it holds, and what it has on offer.
+type member struct {
+	users *budget.UserLimit
+	slots uint64
+	sum   float64 // of rewards
+	holds int     // version
+	offer []leaf  // released and not yet bought, oldest first
+}
+
+// leaf is one release: noised, charged, and the same whoever buys it later.
+type leaf struct {
+	descriptor mechanisms.Descriptor
+	released   *statistics.Set
 }
 
 const name = "simulation"
 
 // Learn runs the traffic in rounds. Within a round each node decides under the
-// last version and releases its sums once at the end.
+// version that it holds and releases its sums once at the end; the round then buys
+// releases and publishes the next version, until the policy has ended.
 func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 	shared, err := cfg.Policy(cfg.Settings)
 	if err != nil {
@@ -55,65 +82,108 @@ func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 	if cfg.Round < 1 {
 		return Outcome{}, errors.New("a round needs decisions")
 	}
-	l := &learner{cfg: cfg, shared: shared, slots: make([]uint64, len(t.Nodes)), sums: make([]float64, len(t.Nodes))}
-	for range t.Nodes {
-		var users *budget.UserLimit
+	l := &learner{cfg: cfg, shared: shared, nodes: make([]member, len(t.Nodes))}
+	for j := range l.nodes {
 		if p := cfg.Settings.Privacy; p != nil && p.Unit == dp.User {
-			if users, err = budget.NewUserLimit(cfg.Limit); err == nil {
+			users, err := budget.NewUserLimit(cfg.Limit)
+			if err == nil {
 				err = users.Open(name, cfg.Limit)
 			}
 			if err != nil {
 				return Outcome{}, err
 			}
+			l.nodes[j].users = users
 		}
-		l.users = append(l.users, users)
 	}
-	if err := l.publish(len(t.Nodes)); err != nil {
+	if cfg.Market != nil {
+		if l.trade, err = newTrade(*cfg.Market, len(t.Nodes)); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if err := l.plan(); err != nil {
 		return Outcome{}, err
 	}
-	versions := 0
 	for done := false; !done; {
 		done = true
 		for j, s := range t.Nodes {
-			if err := l.leaf(j, s); err != nil {
+			if err := l.decide(j, s); err != nil {
 				return Outcome{}, err
 			}
-			done = done && l.slots[j] == uint64(s.Len())
+			done = done && l.nodes[j].slots == uint64(s.Len())
 		}
-		if !l.now.Ended {
-			versions++
-			l.model.Version = uint64(versions)
-			if err := l.publish(len(t.Nodes)); err != nil {
-				return Outcome{}, err
-			}
+		if err := l.round(); err != nil {
+			return Outcome{}, err
 		}
 	}
-	out := Outcome{Versions: versions}
+	out := Outcome{Versions: int(l.model.Version)}
+	if l.trade != nil {
+		out.Paid = l.trade.paid
+	}
 	for j, s := range t.Nodes {
-		out.Nodes = append(out.Nodes, l.sums[j]/float64(s.Len()))
-		out.Mean += l.sums[j] / float64(t.Decisions())
+		out.Nodes = append(out.Nodes, l.nodes[j].sum/float64(s.Len()))
+		out.Mean += l.nodes[j].sum / float64(t.Decisions())
 	}
-	out.Summary, err = shared.Summary(l.model, l.now)
+	out.Summary, err = shared.Summary(l.model, l.now().descriptor)
 	return out, err
 }
 
-// publish plans the next windows from the model.
-func (l *learner) publish(nodes int) error {
-	d, err := l.shared.Plan(l.now, l.model, nodes)
+// now is the newest plan.
+func (l *learner) now() version { return l.plans[len(l.plans)-1] }
+
+// plan plans the next windows from the model.
+func (l *learner) plan() error {
+	before := mechanisms.Descriptor{}
+	if len(l.plans) > 0 {
+		before = l.now().descriptor
+	}
+	d, err := l.shared.Plan(before, l.model, len(l.nodes))
 	if err != nil {
 		return err
 	}
-	l.now = d
-	l.window, err = l.shared.Open(d)
+	w, err := l.shared.Open(d)
+	l.plans = append(l.plans, version{d, w})
 	return err
 }
 
-// leaf lets one node decide its share of a round and adds what it releases.
-func (l *learner) leaf(j int, s simnet.Stream) error {
+// round buys what is on offer and publishes, or draws grants again once the policy
+// has ended.
+func (l *learner) round() error {
+	if l.trade != nil {
+		return l.trade.round(l)
+	}
+	if l.now().descriptor.Ended {
+		return nil
+	}
+	for j := range l.nodes {
+		if err := l.buy(j); err != nil {
+			return err
+		}
+	}
+	return l.publish(func(int) bool { return true })
+}
+
+// publish makes the next version and lets some nodes have it.
+func (l *learner) publish(granted func(node int) bool) error {
+	l.model.Version++
+	if err := l.plan(); err != nil {
+		return err
+	}
+	for j := range l.nodes {
+		if granted(j) {
+			l.nodes[j].holds = len(l.plans) - 1
+		}
+	}
+	return nil
+}
+
+// decide lets one node decide its share of a round and releases what it learnt.
+func (l *learner) decide(j int, s simnet.Stream) error {
+	n := &l.nodes[j]
+	plan := l.plans[n.holds]
 	quota := max(1, uint64(s.Share*float64(l.cfg.Round)+0.5))
-	first := l.slots[j]
-	end := min(first+quota, uint64(s.Len()))
-	layout := l.now.Layout
+	first, end := n.slots, min(n.slots+quota, uint64(s.Len()))
+	learns := !plan.descriptor.Ended
+	layout := plan.descriptor.Layout
 	raw := layout.Empty()
 	cost, err := layout.RecordSpend()
 	if err != nil {
@@ -125,13 +195,17 @@ func (l *learner) leaf(j int, s simnet.Stream) error {
 	}
 	var record []statistics.Increment
 	for slot := first; slot < end; slot++ {
-		action, _, err := l.window.Choose(slot, mechanisms.None{}, l.cfg.Source)
+		action, _, err := plan.window.Choose(slot, mechanisms.None{}, l.cfg.Source)
 		if err != nil {
 			return err
 		}
-		x := s.Reward(int(slot), int(action.(mechanisms.Arm)))
-		l.sums[j] += x
-		if l.now.Ended {
+		arm := action.(mechanisms.Arm)
+		if l.cfg.Observed != nil {
+			l.cfg.Observed(j, slot, arm)
+		}
+		x := s.Reward(int(slot), int(arm))
+		n.sum += x
+		if !learns {
 			continue
 		}
 		if release != nil {
@@ -142,11 +216,11 @@ func (l *learner) leaf(j int, s simnet.Stream) error {
 				return err
 			}
 		}
-		if record, err = l.window.Record(record[:0], mechanisms.None{}, action, mechanisms.Reward{X: x}); err != nil {
+		if record, err = plan.window.Record(record[:0], mechanisms.None{}, action, mechanisms.Reward{X: x}); err != nil {
 			return err
 		}
 		if layout.PerRecord() {
-			if err := l.randomise(j, record, cost); err != nil {
+			if err := l.randomise(j, layout, record, cost); err != nil {
 				return err
 			}
 		}
@@ -154,11 +228,11 @@ func (l *learner) leaf(j int, s simnet.Stream) error {
 			return err
 		}
 	}
-	l.slots[j] = end
-	if l.now.Ended || end == first {
+	n.slots = end
+	if !learns || end == first {
 		return nil
 	}
-	return l.add(raw, first, end-first, release)
+	return l.offer(j, plan, raw, first, end-first, release)
 }
 
 // release gathers the charges of one leaf; nil without privacy.
@@ -167,7 +241,7 @@ func (l *learner) release(j int) (*budget.Release, error) {
 	case p == nil:
 		return nil, nil
 	case p.Unit == dp.User:
-		return budget.NewUserRelease(l.users[j], name)
+		return budget.NewUserRelease(l.nodes[j].users, name)
 	default:
 		block, err := budget.NewFilter(budget.Pure, l.cfg.Limit, "a record")
 		if err != nil {
@@ -178,7 +252,7 @@ func (l *learner) release(j int) (*budget.Release, error) {
 }
 
 // randomise passes one charged record through the door of the local model.
-func (l *learner) randomise(j int, record []statistics.Increment, cost dp.Spend) error {
+func (l *learner) randomise(j int, layout statistics.Layout, record []statistics.Increment, cost dp.Spend) error {
 	one, err := l.release(j)
 	if err != nil {
 		return err
@@ -190,12 +264,13 @@ func (l *learner) randomise(j int, record []statistics.Increment, cost dp.Spend)
 	if err != nil {
 		return err
 	}
-	return l.now.Layout.Randomise(record, permit, l.cfg.Source)
+	return layout.Randomise(record, permit, l.cfg.Source)
 }
 
-// add releases a leaf through the door and adds it to the model.
-func (l *learner) add(raw *statistics.Set, first, n uint64, release *budget.Release) error {
-	public, err := l.window.Slots(first, n)
+// offer releases a leaf through the door and puts it on offer. What no budget allows
+// is never released.
+func (l *learner) offer(j int, plan version, raw *statistics.Set, first, n uint64, release *budget.Release) error {
+	public, err := plan.window.Slots(first, n)
 	if err != nil {
 		return err
 	}
@@ -209,15 +284,32 @@ func (l *learner) add(raw *statistics.Set, first, n uint64, release *budget.Rele
 		} else if err != nil {
 			return err
 		}
-		if raw, err = l.now.Layout.Release(raw, permit, l.cfg.Source); err != nil {
+		if raw, err = plan.descriptor.Layout.Release(raw, permit, l.cfg.Source); err != nil {
 			return err
 		}
 	}
-	last := len(l.model.Parts) - 1
-	if last < 0 || l.model.Parts[last].Descriptor.Digest() != l.now.Digest() {
-		l.model.Parts = append(l.model.Parts, mechanisms.Part{Descriptor: l.now, Sum: l.now.Layout.Empty()})
-		last++
+	l.nodes[j].offer = append(l.nodes[j].offer, leaf{plan.descriptor, raw})
+	return nil
+}
+
+// buy adds all that a node has on offer to the model.
+func (l *learner) buy(j int) error {
+	for _, b := range l.nodes[j].offer {
+		at, digest := -1, b.descriptor.Digest()
+		for i := range l.model.Parts {
+			if l.model.Parts[i].Descriptor.Digest() == digest {
+				at = i
+			}
+		}
+		if at < 0 {
+			at = len(l.model.Parts)
+			l.model.Parts = append(l.model.Parts, mechanisms.Part{Descriptor: b.descriptor, Sum: b.descriptor.Layout.Empty()})
+		}
+		l.model.Parts[at].Releases++
+		if err := l.model.Parts[at].Sum.Merge(b.released); err != nil {
+			return err
+		}
 	}
-	l.model.Parts[last].Releases++
-	return l.model.Parts[last].Sum.Merge(raw)
+	l.nodes[j].offer = nil
+	return nil
 }
