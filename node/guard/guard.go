@@ -164,6 +164,20 @@ func (g *Guard) Admit(experiment string, leaf uint64, user [16]byte) (teaches bo
 	return true, append(writes, leafWrite(experiment, leaf, r.State().Records, leafOpen, "")), nil
 }
 
+// Check returns why a record of user would not teach: the error says whose limit it
+// is, how large, what was spent and what is asked, and [budget.ErrExhausted] is
+// behind it. nil when she may teach. The answer is data about her: it stays with
+// who runs the node.
+func (g *Guard) Check(experiment string, user [16]byte) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a, err := g.account(experiment)
+	if err != nil || a.promise.Unit != dp.User {
+		return err
+	}
+	return g.users.Check(experiment, user, a.cost)
+}
+
 // PermitRecord is the permit for one record that was admitted, where the layout
 // randomises record by record. The charge stands already; the permit is for the
 // exact cost of one record.

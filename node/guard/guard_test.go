@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 
@@ -19,7 +20,17 @@ import (
 	"github.com/posse-dev/posse/node/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The test binary is its own child: POSSE_CHILD says as what.
+func TestMain(m *testing.M) {
+	switch dir := os.Getenv("POSSE_DIR"); os.Getenv("POSSE_CHILD") {
+	case "":
+		goleak.VerifyTestMain(m)
+	case "releasing":
+		releasing(dir)
+	case "opening":
+		opening(dir)
+	}
+}
 
 // nano is a layout of which one record costs so many nano-ε.
 func nano(cost uint64) statistics.Layout {
