@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,7 @@ func (p *program) simCommand() *cobra.Command {
 		Short: "Simulate policies and federations: the platform's own mechanisms, many runs, no network",
 		Example: `  posse sim init > k10.yaml
   posse sim run k10.yaml --seed 7`,
-	}, p.simInit(), p.simShow(), p.simList(), p.simRun())
+	}, p.simInit(), p.simShow(), p.simList(), p.simRun(), p.simMerge())
 }
 
 func (p *program) simInit() *cobra.Command {
@@ -182,7 +183,7 @@ type simulated struct {
 	Runs           uint64              `json:"runs"`
 	Seed           uint64              `json:"seed"`
 	Policies       []fast.PolicyResult `json:"policies"`
-	StepsPerSecond float64             `json:"stepsPerSecond"`
+	StepsPerSecond float64             `json:"stepsPerSecond,omitempty"` // on stdout only: a file has no speed
 }
 
 const maxRuns = 10_000_000
@@ -191,14 +192,16 @@ func (p *program) simRun() *cobra.Command {
 	var runs int64
 	var seed uint64
 	var parallel int
-	var out string
+	var out, shard string
 	cmd := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Simulate a scenario and print each policy's regret with its 95 % band",
-		Long: `The same scenario, seed and runs give the same digest and the same curves for any
---parallel. Without --out nothing is written.`,
+		Long: `The same scenario, seed and runs give the same digest and the same files for any --parallel, split or resume. With --out
+a run that is stopped keeps what is done every half minute, and the same command goes on there. --shard 2/3 does the
+second third of the runs, for posse sim merge.`,
 		Example: `  posse sim run k10.yaml --seed 7
-  posse sim run k10.yaml --runs 200 --parallel 2 --out results/k10-7 -o json`,
+  posse sim run k10.yaml --runs 200 --parallel 2 --out results/k10-7 -o json
+  posse sim run k10.yaml --shard 1/3 --out results/part-1`,
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := p.scenario(cmd.Context(), args[0])
@@ -219,8 +222,18 @@ func (p *program) simRun() *cobra.Command {
 				return posse.OutOfRange("--parallel", fmt.Sprint(parallel), "[1, 4096]", "leave it out for one worker a core")
 			case seed > 1<<63-1:
 				return posse.OutOfRange("--seed", fmt.Sprint(seed), "[0, 9223372036854775807]", "")
+			case shard != "" && out == "":
+				return required("out", "a shard is kept in a folder, for posse sim merge")
 			}
-			return p.simulate(cmd.Context(), s, fast.Options{Runs: uint64(runs), Seed: seed, Parallel: parallel}, out)
+			o := fast.Options{Runs: uint64(runs), Seed: seed, Parallel: parallel}
+			again := fmt.Sprintf("posse sim run %s --runs %d --seed %d --out %s", args[0], runs, seed, out)
+			if shard != "" {
+				if o.Shard, err = shardOf(shard, o.Runs); err != nil {
+					return err
+				}
+				again += " --shard " + shard
+			}
+			return p.simulate(cmd.Context(), s, o, out, again)
 		},
 	}
 	flags := cmd.Flags()
@@ -228,65 +241,119 @@ func (p *program) simRun() *cobra.Command {
 	flags.Uint64Var(&seed, "seed", 0, "fixes every draw, in [0, 2^63 − 1] (default: the scenario's)")
 	flags.IntVar(&parallel, "parallel", runtime.GOMAXPROCS(0), "workers; they change the speed and no number")
 	flags.Lookup("parallel").DefValue = "one a core"
-	flags.StringVar(&out, "out", "", "folder to make for result.json, curves.csv and manifest.json")
+	flags.StringVar(&out, "out", "", "folder to make for result.json, curves.csv and manifest.json, or for a shard's state.json")
+	flags.StringVar(&shard, "shard", "", "I/N: do the I-th of N parts of the runs, I from 1; needs --out")
 	return cmd
 }
 
+// shardOf returns the runs of a shard I/N: the parts differ by one run at most.
+func shardOf(text string, runs uint64) (fast.Interval, error) {
+	bad := posse.OutOfRange("--shard", quoted(text), fmt.Sprintf("I/N with 1 ≤ I ≤ N ≤ %d, the number of runs", runs), "write 1/3 for the first third")
+	first, second, ok := strings.Cut(text, "/")
+	i, err := strconv.ParseUint(first, 10, 32)
+	n, err2 := strconv.ParseUint(second, 10, 32)
+	if !ok || err != nil || err2 != nil || i < 1 || i > n || n > runs {
+		return fast.Interval{}, bad
+	}
+	return fast.Interval{From: (i - 1) * runs / n, To: i * runs / n}, nil // below 2^56: at most 1e7 runs
+}
+
 // simulate runs the scenario, writes its files and prints the result.
-func (p *program) simulate(ctx context.Context, s *simnet.Scenario, o fast.Options, out string) error {
+func (p *program) simulate(ctx context.Context, s *simnet.Scenario, o fast.Options, out, again string) error {
 	var steps atomic.Int64
 	o.Steps = &steps
+	keep := keeper{folder: out, now: p.now}
 	if out != "" {
-		if err := newFolder(out); err != nil {
+		var err error
+		if o.Resume, err = keep.open(); err != nil {
 			return err
 		}
+		if o.Resume != nil {
+			p.note("goes on with what %s holds", out)
+		}
+		o.Save = keep.save
 	}
 	stop := p.simProgress(&steps, fast.Steps(s, o))
-	began := time.Now()
+	began := p.now()
 	state, err := fast.Run(ctx, s, o)
-	elapsed := time.Since(began)
+	elapsed := p.now().Sub(began)
 	stop()
 	if err != nil {
-		if out != "" {
-			_ = os.Remove(out) // empty: nothing was finished
+		if state != nil && out != "" && ctx.Err() != nil {
+			if kept := keep.write(state); kept != nil {
+				return kept
+			}
+			p.note("stopped; what is done is kept. Go on with:\n  %s", again)
+		} else {
+			keep.discard()
 		}
 		return err
 	}
-	result := simulated{
-		"posse/sim/v1", state.Digest(), s.Name, o.Runs, o.Seed, state.Results(),
-		float64(steps.Load()) / max(elapsed.Seconds(), 1e-9),
-	}
-	if out != "" {
-		if err := p.writeSimulation(out, s, state, result); err != nil {
+	result := p.simulated(state)
+	result.StepsPerSecond = float64(steps.Load()) / max(elapsed.Seconds(), 1e-9)
+	switch {
+	case out == "":
+	case state.Whole():
+		if err := p.writeSimulation(out, state); err != nil {
 			return err
 		}
-		p.note("wrote %s: result.json  curves.csv  manifest.json", out)
+	default:
+		if err := keep.write(state); err != nil {
+			return err
+		}
+		p.note("wrote %s: state.json, a shard of %s for posse sim merge", out, state.Shard)
 	}
-	return p.print(result, func() string { return p.simTable(s, result) })
+	return p.print(result, func() string { return p.simTable(result) })
 }
 
-// newFolder makes the folder of a simulation's results. It never writes into one
-// that has something in it.
-func newFolder(path string) error {
-	entries, err := os.ReadDir(path)
-	switch {
-	case err == nil && len(entries) == 0:
-		return nil
-	case err == nil:
-		return &posse.Error{
-			Code: posse.InvalidArgument, Reason: "ALREADY_EXISTS", Field: "--out", Value: path, Allowed: "a folder that does not exist yet",
-			Message: "the folder for the results is not empty", Hint: "choose another one; results are never overwritten",
-		}
-	case errors.Is(err, os.ErrNotExist):
-		err = os.MkdirAll(path, 0o755)
+func (p *program) simulated(state *fast.State) simulated {
+	return simulated{Schema: "posse/sim/v1", Digest: state.Digest(), Scenario: state.Name, Runs: state.Finished(), Seed: state.Seed, Policies: state.Results()}
+}
+
+func (p *program) simMerge() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "merge DIR… --out DIR",
+		Short: "Join the shards of a simulation to the files that one process would have written",
+		Long: `The folders are those of posse sim run --shard, in any order. A missing, doubled, unfinished or foreign shard is refused
+by name.`,
+		Example: `  posse sim merge results/part-1 results/part-2 results/part-3 --out results/k10
+  posse sim merge results/part-* --out results/k10 -o json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return arguments("DIR")(cmd, args)
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if out == "" {
+				return required("out", "name the folder for the joined files")
+			}
+			var shards []fast.Named
+			for _, folder := range args {
+				state, err := readState(folder)
+				if err != nil {
+					return err
+				}
+				shards = append(shards, fast.Named{Name: folder, State: state})
+			}
+			state, err := fast.Merge(shards)
+			if err != nil {
+				return err
+			}
+			keep := keeper{folder: out, now: p.now}
+			if held, err := keep.open(); err != nil || held != nil {
+				return cmp.Or(err, error(notEmpty(out)))
+			}
+			if err := p.writeSimulation(out, state); err != nil {
+				return err
+			}
+			result := p.simulated(state)
+			return p.print(result, func() string { return p.simTable(result) })
+		},
 	}
-	if err != nil {
-		return &posse.Error{
-			Code: posse.InvalidArgument, Reason: "FILE_UNWRITABLE", Field: "--out", Value: path,
-			Message: "the folder for the results can't be made", Hint: "choose another one", Cause: err,
-		}
-	}
-	return nil
+	cmd.Flags().StringVar(&out, "out", "", "folder to make for result.json, curves.csv and manifest.json; required")
+	return cmd
 }
 
 // tableTimes are the times that the table shows: those of the record that are powers
@@ -305,9 +372,9 @@ func tableTimes(r fast.PolicyResult) []int {
 	return out[max(0, len(out)-3):]
 }
 
-func (p *program) simTable(s *simnet.Scenario, r simulated) string {
+func (p *program) simTable(r simulated) string {
 	headers, right := []string{"POLICY"}, []string(nil)
-	several := len(s.Learning) > 1
+	several := slices.ContainsFunc(r.Policies, func(o fast.PolicyResult) bool { return o.Learning != r.Policies[0].Learning })
 	if several {
 		headers = append(headers, "LEARNING")
 	}

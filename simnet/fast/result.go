@@ -77,10 +77,7 @@ func (s *State) WriteCurves(w io.Writer) error {
 	if err := c.Write([]string{"policy", "learning", "t", "runs", "mean", "low", "high"}); err != nil {
 		return err
 	}
-	runs := uint64(0)
-	for _, d := range s.Done {
-		runs += d.To - d.From
-	}
+	runs := s.Finished()
 	for _, r := range s.Results() {
 		for _, p := range r.Curve {
 			row := []string{r.Name, string(r.Learning), strconv.FormatInt(p.T, 10), strconv.FormatUint(runs, 10), number(p.Mean), number(p.Low), number(p.High)}

@@ -78,6 +78,15 @@ func (s *State) Complete() bool { return len(s.Done) == 1 && s.Done[0] == s.Shar
 // Whole reports whether all runs of the simulation are done.
 func (s *State) Whole() bool { return s.Complete() && s.Shard == Interval{0, s.Runs} }
 
+// Finished is the number of runs that are done.
+func (s *State) Finished() uint64 {
+	n := uint64(0)
+	for _, d := range s.Done {
+		n += d.To - d.From
+	}
+	return n
+}
+
 // add merges the cells of finished runs.
 func (s *State) add(done Interval, cells []cell) {
 	for i := range cells {
