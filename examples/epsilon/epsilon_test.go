@@ -70,7 +70,9 @@ func gap(epsilon string, contributions int, seed uint64) (float64, error) {
 	}
 	out, err := fast.Learn(fast.Config{
 		Settings: settings, Limit: e.Privacy.Params().Limit(), Round: 1000, Source: noise.NewSeeded(seed),
-		Policy: func(s mechanisms.Settings) (mechanisms.Shared, error) { return catalogue.Default().Shared(e.Policy.Name, s) },
+		Policy: func(s mechanisms.Settings) (mechanisms.Shared, error) {
+			return catalogue.Default().Shared(e.Policy.Name, s)
+		},
 	}, traffic)
 	if err != nil {
 		return 0, err
@@ -79,8 +81,8 @@ func gap(epsilon string, contributions int, seed uint64) (float64, error) {
 	return (out.Mean - traffic.Uniform()) / (best - traffic.Uniform()), nil
 }
 
-// row is a line of the page's table: the middle of all seeds, and the second and
-// the second to last of 40, which are the middle nine tenths.
+// row is a line of the page's table: the middle of 40 seeds, and their second and
+// second to last, between which 19 of 20 lie.
 func row(t *testing.T, epsilon string, contributions int) (line string, median float64) {
 	t.Helper()
 	gaps := make([]float64, seeds)
