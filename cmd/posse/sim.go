@@ -103,10 +103,16 @@ func (p *program) simShow() *cobra.Command {
 			}
 			return p.print(out, func() string {
 				return p.cells([]string{"FIELD", "VALUE"}, nil, [][]string{
-					{"name", out.Name}, {"policies", strings.Join(out.Policies, ", ")}, {"learning", strings.Join(out.Learning, ", ")},
-					{"environment", fmt.Sprintf("%s, %d arms", out.Environment, out.Arms)}, {"nodes", fmt.Sprint(out.Nodes)},
-					{"horizon", fmt.Sprint(out.Horizon)}, {"runs", fmt.Sprint(out.Runs)}, {"seed", fmt.Sprint(out.Seed)},
-					{"decisions", fmt.Sprintf("%d in all", out.Decisions)}, {"digest", out.Digest},
+					{"name", out.Name},
+					{"policies", strings.Join(out.Policies, ", ")},
+					{"learning", strings.Join(out.Learning, ", ")},
+					{"environment", fmt.Sprintf("%s, %d arms", out.Environment, out.Arms)},
+					{"nodes", fmt.Sprint(out.Nodes)},
+					{"horizon", fmt.Sprint(out.Horizon)},
+					{"runs", fmt.Sprint(out.Runs)},
+					{"seed", fmt.Sprint(out.Seed)},
+					{"decisions", fmt.Sprintf("%d in all", out.Decisions)},
+					{"digest", out.Digest},
 				})
 			})
 		},

@@ -34,28 +34,33 @@ var promises = map[string]struct {
 }{
 	"dosing.yaml": {
 		"own node.", "a user with all her records", "of which 2 at most are learnt from; the rest is not learnt from",
-		"a unit adds nothing", "0.7311", []string{"users of one node from that node's operator", "a person with two pseudonyms"},
+		"a unit adds nothing", "0.7311",
+		[]string{"users of one node from that node's operator", "a person with two pseudonyms"},
 		[]string{"k records cost up to k times epsilon", "local-dp"},
 	},
 	"reminder.yaml": {
 		"own node.", "a user with all her records", "of which 1 at most are learnt from; the rest is not learnt from",
-		"a unit adds nothing", "0.6225", []string{"the arm of each decision", "timing of decisions"},
+		"a unit adds nothing", "0.6225",
+		[]string{"the arm of each decision", "timing of decisions"},
 		[]string{"whether a decision was rewarded", "local-dp"},
 	},
 	"solver.yaml": {
 		"own node.", "one record: one decision with its reward", "a user's loss grows with the number of her records: k records cost up to k times epsilon",
-		"a unit's values are others", "0.7311", []string{"a person by all her records together", "whether a decision was rewarded"},
+		"a unit's values are others", "0.7311",
+		[]string{"a person by all her records together", "whether a decision was rewarded"},
 		[]string{"pseudonym counts at one node", "local-dp"},
 	},
 	"wording.yaml": {
 		"own node, until the record is randomised on arrival.", "one record: one decision with its reward",
 		"a user's loss grows with the number of her records: k records cost up to k times epsilon",
-		"a unit's values are others", "0.7311", []string{"whether a decision was rewarded", "the arm of each decision"},
+		"a unit's values are others", "0.7311",
+		[]string{"whether a decision was rewarded", "the arm of each decision"},
 		[]string{"users of one node from that node's operator", "pure-dp"},
 	},
 	"exercise.yaml": {
 		"own node, until the record is randomised on arrival.", "a user with all her records", "of which 4 at most are learnt from; the rest is not learnt from",
-		"a unit's values are others", "0.9821", []string{"a person with two pseudonyms", "that a node takes part"},
+		"a unit's values are others", "0.9821",
+		[]string{"a person with two pseudonyms", "that a node takes part"},
 		[]string{"users of one node from that node's operator", "pure-dp"},
 	},
 }
