@@ -210,3 +210,25 @@ func TestSimulatedVariatesFollowTheirLaws(t *testing.T) {
 		assert.True(t, r.Rejected(), "%s with a scale off by 6 %% passed: %v", row.name, r)
 	}
 }
+
+func TestFillIsSoManyWords(t *testing.T) {
+	for _, start := range [][4]uint64{{5, 3, 2, 1}, {1<<64 - 3, 1<<64 - 1}} { // the second carries on the way
+		for before := range 6 {
+			for n := range 40 {
+				one, many := NewPhilox([2]uint64{7, 9}), NewPhilox([2]uint64{7, 9})
+				one.Place(start)
+				many.Place(start)
+				for range before {
+					one.Uint64()
+					many.Uint64()
+				}
+				got := make([]uint64, n)
+				many.Fill(got)
+				for i := range got {
+					require.Equal(t, one.Uint64(), got[i], "%v, %d before, word %d of %d", start, before, i, n)
+				}
+				require.Equal(t, one.Uint64(), many.Uint64(), "and what comes after")
+			}
+		}
+	}
+}

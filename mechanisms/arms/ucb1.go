@@ -12,9 +12,11 @@ import (
 // [0, 1], each arm once first. Source: Auer, Cesa-Bianchi and Fischer 2002.
 type UCB1 struct {
 	tally
-	means  []float64 // caches of the tally, so that a choice takes one square root
-	widths []float64 // 1/√n
-	unseen int       // the first arm that was never pulled, K when there is none
+	means    []float64 // caches of the tally, so that a choice takes no division and no root
+	widths   []float64 // 1/√n
+	unseen   int       // the first arm that was never pulled, K when there is none
+	scales   *[scaleTable]float64
+	inverses *[inverseTable]inverse
 }
 
 // NewUCB1 returns the policy. It needs a range; errors name the field.
@@ -23,7 +25,10 @@ func NewUCB1(p Problem) (*UCB1, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &UCB1{tally: newTally(p), means: make([]float64, p.Arms), widths: make([]float64, p.Arms)}, nil
+	return &UCB1{
+		tally: newTally(p), means: make([]float64, p.Arms), widths: make([]float64, p.Arms),
+		scales: explorationScales(), inverses: inverses(),
+	}, nil
 }
 
 // Choose returns the arm with the largest index; propensity 1.
@@ -31,11 +36,12 @@ func (u *UCB1) Choose(round mechanisms.Round, _ mechanisms.None, _ noise.Source)
 	if u.unseen < len(u.means) {
 		return mechanisms.Arm(u.unseen), 1, nil
 	}
-	scale := math.Sqrt(2 * math.Log(float64(round.T)))
-	best, at := math.Inf(-1), 0
+	scale := explorationScale(u.scales, round.T)
+	// indices are not negative: they order as their bits do, which needs no branch
+	best, at := int64(-1), 0
 	widths := u.widths[:len(u.means)]
 	for a, m := range u.means {
-		if index := m + scale*widths[a]; index > best {
+		if index := int64(math.Float64bits(optimism(m, scale, widths[a]))); index > best {
 			best, at = index, a
 		}
 	}
@@ -47,8 +53,8 @@ func (u *UCB1) Observe(_ mechanisms.Round, _ mechanisms.None, a mechanisms.Arm, 
 	if err := u.observe(a, f); err != nil {
 		return err
 	}
-	u.means[a] = u.mean(int(a))
-	u.widths[a] = 1 / math.Sqrt(float64(u.n[a]))
+	i := inverseAt(u.inverses, u.n[a])
+	u.means[a], u.widths[a] = scaledMean(u.sum[a], i), i.root
 	for u.unseen < len(u.n) && u.n[u.unseen] > 0 {
 		u.unseen++
 	}

@@ -22,6 +22,9 @@ type Entry struct {
 	Shared func(mechanisms.Settings) (mechanisms.Shared, error)
 	// Learner makes the form for one process.
 	Learner func(mechanisms.Settings) (mechanisms.Policy, error)
+	// Batch makes many lanes of the form for one process, which choose as Learners do
+	// to the bit; nil where there is no such form.
+	Batch func(s mechanisms.Settings, lanes int) (mechanisms.Batch, error)
 }
 
 // Catalogue is a list of entries with distinct names.
@@ -36,7 +39,7 @@ func Default() Catalogue {
 			Shared: shared(arms.NewElimination), Learner: learner(arms.NewRobustElimination),
 		},
 		{Name: "uniform", Kind: "arms", Paper: "-", Models: deployed, Shared: shared(arms.NewSharedUniform), Learner: learner(arms.NewUniform)},
-		{Name: "ucb1", Kind: "arms", Paper: "Auer, Cesa-Bianchi and Fischer 2002", Learner: learner(arms.NewUCB1)},
+		{Name: "ucb1", Kind: "arms", Paper: "Auer, Cesa-Bianchi and Fischer 2002", Learner: learner(arms.NewUCB1), Batch: ucb1Batch},
 		{Name: "thompson-beta", Kind: "arms", Paper: "Agrawal and Goyal 2012", Learner: learner(arms.NewThompsonBeta)},
 		{Name: "thompson-gaussian", Kind: "arms", Paper: "Agrawal and Goyal 2013", Learner: learner(arms.NewThompsonGaussian)},
 	}
@@ -54,15 +57,27 @@ func shared[P mechanisms.Shared](make func(mechanisms.Settings) (P, error)) func
 
 func learner[L mechanisms.Learner[mechanisms.None, mechanisms.Arm, mechanisms.Reward]](make func(arms.Problem) (L, error)) func(mechanisms.Settings) (mechanisms.Policy, error) {
 	return func(s mechanisms.Settings) (mechanisms.Policy, error) {
-		l, err := make(arms.Problem{
-			Arms: len(s.Arms), Horizon: s.Horizon, Range: s.Range, Clip: s.Clip, Moment: s.Moment,
-			Baseline: s.Baseline, Bonus: s.Bonus, Kappa: s.Kappa,
-		})
+		l, err := make(problem(s))
 		if err != nil {
 			return nil, err
 		}
 		return mechanisms.Erase[mechanisms.None, mechanisms.Arm, mechanisms.Reward](l), nil
 	}
+}
+
+func problem(s mechanisms.Settings) arms.Problem {
+	return arms.Problem{
+		Arms: len(s.Arms), Horizon: s.Horizon, Range: s.Range, Clip: s.Clip, Moment: s.Moment,
+		Baseline: s.Baseline, Bonus: s.Bonus, Kappa: s.Kappa,
+	}
+}
+
+func ucb1Batch(s mechanisms.Settings, lanes int) (mechanisms.Batch, error) {
+	b, err := arms.NewUCB1Batch(problem(s), lanes)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // Find returns the entry of a name; the error names what exists.

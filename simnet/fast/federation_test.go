@@ -87,7 +87,9 @@ func TestTheAuctionAndItsBudgetAreReal(t *testing.T) {
 	poor := market(t, func(r *experiment.Incentives, _ []incentives.Credits) { r.Budget = 10 * incentives.Credit })
 	assert.LessOrEqual(t, poor.Paid, 10*incentives.Credit)
 	assert.Less(t, poor.Versions, asIs.Versions)
-	everyone := market(t, func(r *experiment.Incentives, _ []incentives.Credits) { r.Schedule = experiment.Schedule{Kind: "everyone"} })
+	everyone := market(t, func(r *experiment.Incentives, _ []incentives.Credits) {
+		r.Schedule = experiment.Schedule{Kind: "everyone"}
+	})
 	assert.NotEqual(t, everyone.Nodes, asIs.Nodes, "late grants change what nodes do")
 }
 

@@ -20,14 +20,22 @@ const tile = 16
 // draws are made once and used by every policy.
 type lanes struct {
 	env     rewards
-	key     [2]uint64
 	record  []int64 // times of points; the last is the horizon
 	first   uint64  // run of lane 0
-	players [][]Learner
-	regret  [][]int64 // by policy and lane
-	words   [][tile]uint64
+	players []player
+	words   [][tile]uint64 // by lane
 	reward  *noise.Philox
 	choice  *noise.Philox
+}
+
+// player is one policy in every lane: Learners, or their batch form.
+type player struct {
+	learners []Learner
+	batch    mechanisms.Batch
+	regret   []int64 // by lane
+	act      []uint16
+	x        []int64
+	ends     [2]int64 // rewards 0 and 1 as the batch takes them
 }
 
 // play runs the chunk. points receives a policy's and a lane's regret at each point
@@ -38,11 +46,9 @@ func (l *lanes) play(ctx context.Context, points func(policy, point int, regret 
 		for t < until {
 			n := min(tile, until-t)
 			l.draw(t, n)
-			for p, players := range l.players {
-				for lane, player := range players {
-					if err := l.advance(player, lane, &l.regret[p][lane], t, n); err != nil {
-						return err
-					}
+			for i := range l.players {
+				if err := l.tile(&l.players[i], t, n); err != nil {
+					return err
 				}
 			}
 			t += n
@@ -51,11 +57,55 @@ func (l *lanes) play(ctx context.Context, points func(policy, point int, regret 
 				return err
 			}
 		}
-		for p := range l.players {
-			for _, r := range l.regret[p] {
-				points(p, point, r)
+		for i := range l.players {
+			for _, r := range l.players[i].regret {
+				points(i, point, r)
 			}
 		}
+	}
+	return nil
+}
+
+// tile plays n steps of one policy in all lanes.
+func (l *lanes) tile(p *player, t, n int64) error {
+	if p.batch != nil {
+		return l.lockstep(p, t, n)
+	}
+	for lane, learner := range p.learners {
+		if err := l.advance(learner, lane, &p.regret[lane], t, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockstep plays n steps of a policy's batch form.
+func (l *lanes) lockstep(p *player, t, n int64) error {
+	gaps, thresholds := l.env.gaps, l.env.thresholds
+	for i := range n {
+		p.batch.ChooseBatch(mechanisms.Round{T: uint64(t + i + 1)}, p.act)
+		if thresholds == nil {
+			for lane, arm := range p.act {
+				l.reward.Place(at(l.first+uint64(lane), 0, uint64(t+i), forReward))
+				x, err := p.batch.Encode(l.env.world.Reward(int(arm), l.reward))
+				if err != nil {
+					return err
+				}
+				p.x[lane] = x
+				p.regret[lane] += gaps[arm]
+			}
+		} else {
+			x, regret := p.x[:len(p.act)], p.regret[:len(p.act)]
+			for lane, arm := range p.act {
+				y := p.ends[0]
+				if l.words[lane][i]>>11 < thresholds[arm] {
+					y = p.ends[1]
+				}
+				x[lane] = y
+				regret[lane] += gaps[arm]
+			}
+		}
+		p.batch.ObserveBatch(p.act, p.x)
 	}
 	return nil
 }

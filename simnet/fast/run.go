@@ -29,6 +29,8 @@ type Options struct {
 	// Save receives the state after each finished chunk, and must be done with it when
 	// it returns. Calls don't overlap. nil: nobody keeps it.
 	Save func(*State) error
+	// plain drives Learners where there is a batch form.
+	plain bool
 	// chunk is the number of runs that a worker takes at once; 0: the engine's choice.
 	chunk uint64
 }
@@ -174,14 +176,18 @@ func plan(s *simnet.Scenario, o Options) (work, error) {
 			reward: noise.NewPhilox(key(o.Seed)), choice: noise.NewPhilox(key(o.Seed)),
 		}
 		for _, c := range contestants {
-			players := make([]Learner, n)
-			for i := range players {
-				var err error
-				if players[i], err = c.make(); err != nil {
-					return err
+			p, err := c.player(n, o.plain)
+			if err != nil {
+				return err
+			}
+			if p.batch != nil && env.thresholds != nil {
+				for x := range p.ends {
+					if p.ends[x], err = p.batch.Encode(float64(x)); err != nil {
+						return err
+					}
 				}
 			}
-			l.players, l.regret = append(l.players, players), append(l.regret, make([]int64, n))
+			l.players = append(l.players, p)
 		}
 		return l.play(ctx, func(policy, point int, regret int64) {
 			cells[policy*len(s.Record)+point].add(regret)
@@ -194,6 +200,28 @@ func plan(s *simnet.Scenario, o Options) (work, error) {
 type contestant struct {
 	label string
 	make  func() (Learner, error)
+	batch func(lanes int) (mechanisms.Batch, error) // nil: there is no such form
+}
+
+// player makes the policy in n lanes.
+func (c contestant) player(n int, plain bool) (player, error) {
+	p := player{regret: make([]int64, n)}
+	if c.batch == nil || plain {
+		for range n {
+			l, err := c.make()
+			if err != nil {
+				return p, err
+			}
+			p.learners = append(p.learners, l)
+		}
+		return p, nil
+	}
+	var err error
+	if p.batch, err = c.batch(n); err != nil {
+		return p, err
+	}
+	p.act, p.x = make([]uint16, n), make([]int64, n)
+	return p, nil
 }
 
 // contestants are the scenario's policies and those of one's own. Each is made once
@@ -206,7 +234,11 @@ func contestants(s *simnet.Scenario, own []Own) ([]contestant, error) {
 			return nil, err
 		}
 		settings := p.Experiment.Settings()
-		out = append(out, contestant{p.Label, func() (Learner, error) {
+		c := contestant{label: p.Label}
+		if entry.Batch != nil {
+			c.batch = func(lanes int) (mechanisms.Batch, error) { return entry.Batch(settings, lanes) }
+		}
+		c.make = func() (Learner, error) {
 			made, err := entry.Learner(settings)
 			if err != nil {
 				return nil, err
@@ -216,11 +248,12 @@ func contestants(s *simnet.Scenario, own []Own) ([]contestant, error) {
 				return nil, mechanisms.ErrMismatch("policy.name", entry.Name, "a policy of arms")
 			}
 			return l, nil
-		}})
+		}
+		out = append(out, c)
 	}
 	for _, p := range own {
 		settings := s.Policies[0].Experiment.Settings()
-		out = append(out, contestant{p.Label, func() (Learner, error) { return p.New(settings) }})
+		out = append(out, contestant{label: p.Label, make: func() (Learner, error) { return p.New(settings) }})
 	}
 	for _, c := range out {
 		if _, err := c.make(); err != nil {

@@ -44,7 +44,5 @@ func fill(words []uint64, stream *noise.Philox, run uint64, first int64) {
 	for range uint64(first) % 4 {
 		stream.Uint64()
 	}
-	for i := range words {
-		words[i] = stream.Uint64()
-	}
+	stream.Fill(words)
 }
