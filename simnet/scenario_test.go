@@ -104,7 +104,7 @@ horizon: 1000
 	assert.Equal(t, "uniform", s.Policies[0].Experiment.Policy.Name)
 
 	_, err = Read("x.yaml", []byte(strings.Replace(text, "dosing", "other", 1)), open)
-	assert.Equal(t, "FILE_UNREADABLE", posse.As(err).Reason)
+	assert.Equal(t, "FILE_NOT_FOUND", posse.As(err).Reason)
 	file = []byte(strings.Replace(string(file), "epsilon: 1", "epsilon: 99", 1))
 	_, err = Read("x.yaml", []byte(text), open)
 	assert.Equal(t, "dosing.yaml", posse.As(err).File, "the problem is in the other file")

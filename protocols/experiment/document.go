@@ -239,7 +239,7 @@ func (b *Block) elsewhere(e *entry, policies []*Block, open func(string) ([]byte
 	data, err := open(path)
 	if err != nil {
 		b.Refuse(e.key, &posse.Error{
-			Code: posse.InvalidArgument, Reason: "FILE_UNREADABLE", Value: shown(path),
+			Code: posse.InvalidArgument, Reason: "FILE_NOT_FOUND", Value: shown(path),
 			Message: "the experiment's file can't be read", Hint: "its path counts from the folder of this file", Cause: err,
 		})
 		return nil
