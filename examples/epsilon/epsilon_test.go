@@ -1,9 +1,11 @@
-// Package epsilon_test measures what ε and maxContributions cost the demo's learning:
-// the figures of docs/howto/choose-epsilon.md, which it keeps true.
+// Package epsilon_test measures what ε and maxContributions cost the demo's learning,
+// and computes what an ε is worth to an attacker: the figures of
+// docs/howto/choose-epsilon.md and docs/explanation/privacy.md, which it keeps true.
 package epsilon_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/posse-dev/posse/dp/account"
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/catalogue"
@@ -127,5 +130,25 @@ func TestTheFiguresOfTheDocumentAreMeasured(t *testing.T) {
 		line, _ := row(t, "1", contributions)
 		t.Log(line)
 		assert.Contains(t, string(text), line)
+	}
+}
+
+func TestTheTableOfWhatAnAttackerLearnsIsComputed(t *testing.T) {
+	text, err := os.ReadFile("../../docs/explanation/privacy.md")
+	require.NoError(t, err)
+	percent := func(p float64) string { // rounded up, with more digits next to 100
+		for digits := 1.0; ; digits++ {
+			if up := math.Ceil(p*100*math.Pow(10, digits)) / math.Pow(10, digits); up < 100 {
+				return fmt.Sprintf("%.*f %%", int(digits), up)
+			}
+		}
+	}
+	for _, epsilon := range []float64{0.5, 1, 2, 4} {
+		m, err := account.Explain(epsilon, 0)
+		require.NoError(t, err)
+		twice, err := account.Explain(2*epsilon, 0)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), fmt.Sprintf("| %v | %.3g times | %s | %s | %s |", epsilon, m.OddsFactor,
+			percent(m.MembershipGuessAtMost), percent(m.TruePositiveAtMost), percent(twice.MembershipGuessAtMost)))
 	}
 }
