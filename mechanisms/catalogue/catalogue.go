@@ -40,6 +40,9 @@ func Default() Catalogue {
 		},
 		{Name: "uniform", Kind: "arms", Paper: "-", Models: deployed, Shared: shared(arms.NewSharedUniform), Learner: learner(arms.NewUniform)},
 		{Name: "ucb1", Kind: "arms", Paper: "Auer, Cesa-Bianchi and Fischer 2002", Learner: learner(arms.NewUCB1), Batch: ucb1Batch},
+		{Name: "epsilon-greedy", Kind: "arms", Paper: "Sutton and Barto 1998, 2.2", Learner: learner(arms.NewEpsilonGreedy)},
+		{Name: "softmax", Kind: "arms", Paper: "Sutton and Barto 1998, 2.3", Learner: learner(arms.NewSoftmax)},
+		{Name: "kl-ucb", Kind: "arms", Paper: "Garivier and Cappé 2011", Learner: learner(arms.NewKLUCB)},
 		{Name: "thompson-beta", Kind: "arms", Paper: "Agrawal and Goyal 2012", Learner: learner(arms.NewThompsonBeta)},
 		{Name: "thompson-gaussian", Kind: "arms", Paper: "Agrawal and Goyal 2013", Learner: learner(arms.NewThompsonGaussian)},
 	}
