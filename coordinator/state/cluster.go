@@ -120,10 +120,11 @@ func (t *turn) revokeInvite(c *possev1.RevokeInvite) Result {
 		return refusal(notFound("name", c.GetName(), "invite"))
 	}
 	if i.Used {
-		return refusal(&posse.Error{
-			Code: posse.FailedPrecondition, Reason: "INVITE_USED", Field: "name", Value: i.Name,
-			Message: "the invite was used", Hint: "revoke the node instead: posse invite revoke --node",
-		})
+		e := &posse.Error{Code: posse.FailedPrecondition, Reason: "INVITE_USED", Field: "name", Value: i.Name, Message: "the invite was used"}
+		if i.Role == "node" {
+			e.Hint = "revoke the node itself: posse invite revoke --node " + i.Name
+		}
+		return refusal(e)
 	}
 	if i.Revoked {
 		return Result{Value: i.Name, Duplicate: true}
@@ -142,7 +143,8 @@ func refusedInvite() Result {
 }
 
 // enrol consumes an invite. The same peer again, within the invite's life, gets the
-// same answer.
+// same answer. A replica shows a key for checkpoints and a node shows none, so that
+// neither is enrolled as the other by an invite that went to the wrong hands.
 func (t *turn) enrol(c *possev1.Enrol) Result {
 	if len(c.GetSecretHash()) != 32 || c.GetPeerId() == "" || len(c.GetPeerId()) > peerIDMax {
 		return refusedInvite()
@@ -160,6 +162,12 @@ func (t *turn) enrol(c *possev1.Enrol) Result {
 		if n.PeerID == c.GetPeerId() {
 			return refusedInvite() // revoked: it comes back under a new identity
 		}
+	}
+	if (i.Role == "replica") != (len(c.GetCheckpointKey()) > 0) {
+		return refusal(&posse.Error{ // no oracle: who asks holds the secret
+			Code: posse.PermissionDenied, Reason: "INVITE_REFUSED", Field: "invite", Allowed: "a " + i.Role,
+			Message: "the invite is for a " + i.Role, Hint: "it is still good: use it there, or ask the operator for another",
+		})
 	}
 	if i.Role == "replica" {
 		if err := checkReplica(i.Name, c.GetPeerId(), string(c.GetCheckpointKey()), c.GetAddresses()); err != nil {

@@ -282,6 +282,31 @@ func TestAnInviteEnrolsOnePeer(t *testing.T) {
 	assert.Equal(t, refused, w.do(enrolment("north-2", "peer-1")).Err, "a revoked identity stays out")
 }
 
+func TestAnInviteIsForANodeOrForAReplicaAndNeverForTheOther(t *testing.T) {
+	w := newWorld(t)
+	w.bootstrap()
+	node, replica := w.invite("north", 1), w.invite("r3", 1)
+	replica.GetCreateInvite().Role = "replica"
+	w.must(node)
+	w.must(replica)
+	as := func(name, peer, key string) *possev1.Command {
+		c := enrolment(name, peer)
+		c.GetEnrol().CheckpointKey = []byte(key)
+		return c
+	}
+	for _, wrong := range []*possev1.Command{as("north", "peer-1", "key"), as("r3", "peer-2", "")} {
+		before := w.content(t)
+		r := w.do(wrong)
+		require.NotNil(t, r.Err)
+		assert.Equal(t, "INVITE_REFUSED", r.Err.Reason)
+		assert.Equal(t, before, w.content(t), "nobody is enrolled and the invite is still good")
+	}
+	w.must(as("north", "peer-1", ""))
+	w.must(as("r3", "peer-2", "key"))
+	assert.NotNil(t, w.m.state.NodeOf("peer-1"))
+	assert.NotNil(t, w.m.state.ReplicaOf("peer-2"))
+}
+
 func TestWindowsShareARoundByWeight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newState()
