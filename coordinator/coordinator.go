@@ -39,6 +39,7 @@ type Coordinator struct {
 	log      *transparency.Log
 	cosigner *transparency.Cosigner
 	raft     *consensus.Consensus // nil until Start
+	started  atomic.Bool          // raft may be asked by whoever did not call Start
 	first    []Peer               // members of a cluster that begins
 	joins    *joinLimits
 
@@ -155,6 +156,7 @@ func (c *Coordinator) Start(ctx context.Context) error {
 		return err
 	}
 	c.raft = raft
+	c.started.Store(true)
 	c.serve()
 	c.tasks.Go(c.followLeadership)
 	c.tasks.Go(c.keepCheckpoints)

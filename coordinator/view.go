@@ -45,10 +45,10 @@ func (c *Coordinator) LeaderChanges() int {
 	return c.history.changes
 }
 
-// WebView is what the dashboard shows.
+// WebView is what the dashboard shows; before Start it is an empty page.
 func (c *Coordinator) WebView() web.View {
 	v := web.View{Now: c.config.Now()}
-	if c.raft != nil {
+	if c.started.Load() {
 		v.Cluster = c.webCluster()
 	}
 	c.machine.View(func(s *state.State) {

@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/protocols/checkpoint"
@@ -52,6 +54,12 @@ var ErrForked = errors.New("the stored log differs from the state")
 // Open opens the log in a file, or makes it.
 func Open(path string) (*Log, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: openTimeout})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, &posse.Error{
+			Code: posse.FailedPrecondition, Reason: "IN_USE", Field: "dir", Value: filepath.Dir(path),
+			Message: "another process uses this directory", Hint: "stop it, or give this replica a directory of its own", Cause: err,
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the transparency log: %w", err)
 	}

@@ -201,3 +201,14 @@ func TestNobodySignsARootThatItDidNotCompute(t *testing.T) {
 	_, err = all[1].Sign(ctx, 5, root)
 	assert.Equal(t, "STATE_DIVERGED", posse.As(err).Reason)
 }
+
+func TestAFileThatAnotherProcessHoldsIsSaidToBeInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leaves.db")
+	l := open(t, path)
+	defer func() { _ = l.Close() }()
+	_, err := transparency.Open(path)
+	e := posse.As(err)
+	assert.Equal(t, "IN_USE", e.Reason)
+	assert.Equal(t, filepath.Dir(path), e.Value)
+	assert.NotEmpty(t, e.Hint)
+}
