@@ -76,6 +76,12 @@ func (c Config) check() (Config, error) {
 			Allowed: "aslib, obd, warfarin, csv, jsonl", Hint: "say what the files are",
 		}
 	}
+	if c.Data == "" && c.Format != "" {
+		return c, &posse.Error{
+			Code: posse.InvalidArgument, Reason: "FIELD_CONFLICT", Field: "format", Value: fmt.Sprintf("%q", c.Format),
+			Message: "there is a format and no data", Hint: "name the data with --data",
+		}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

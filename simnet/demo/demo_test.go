@@ -1,8 +1,10 @@
 package demo_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,7 +109,43 @@ horizon: 4000
 	assert.Equal(t, "blue", *s.Learning.FinalArm)
 }
 
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestTheDashboardMayLookFromTheFirstMoment(t *testing.T) {
+	d, err := demo.New(demo.Config{Dir: t.TempDir(), Now: time.Now, Decisions: 200, Nodes: 2, Seed: 6})
+	require.NoError(t, err)
+	stop, looked := make(chan struct{}), make(chan int)
+	go func() { // what the race detector watches
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-stop:
+				looked <- n
+				return
+			default:
+				d.View()
+			}
+		}
+	}()
+	s, err := d.Run(t.Context())
+	close(stop)
+	assert.Positive(t, <-looked)
+	require.NoError(t, d.Close())
+	require.NoError(t, err)
+	holds(t, s)
+}
+
 func TestBadInputIsRefusedBeforeAnythingRuns(t *testing.T) {
+	var crowded strings.Builder
+	crowded.WriteString("node,a,b\n")
+	for i := range 65 * 2 {
+		fmt.Fprintf(&crowded, "n%d,%d,1\n", i/2, i%2)
+	}
 	for name, c := range map[string]struct {
 		config demo.Config
 		field  string
@@ -118,6 +156,9 @@ func TestBadInputIsRefusedBeforeAnythingRuns(t *testing.T) {
 		"nobody takes over": {demo.Config{Replicas: 1, KillLeader: 1}, "replicas"},
 		"no decisions":      {demo.Config{Decisions: -5}, "decisions"},
 		"data of no format": {demo.Config{Data: "x"}, "format"},
+		"format of no data": {demo.Config{Format: dataset.CSV}, "format"},
+		"crowded data":      {demo.Config{Data: write(t, "crowded.csv", crowded.String()), Format: dataset.CSV}, "nodes"},
+		"rewards all alike": {demo.Config{Data: write(t, "alike.csv", "a,b\n"+strings.Repeat("1,1\n", 50)), Format: dataset.CSV}, "data"},
 		"negative epsilon":  {demo.Config{Experiment: []byte("apiVersion: posse/v1\nkind: Experiment\nprivacy: {epsilon: -1}\n"), File: "bad.yaml"}, "metadata.name"},
 	} {
 		t.Run(name, func(t *testing.T) {

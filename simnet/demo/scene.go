@@ -103,6 +103,17 @@ func dataScene(c Config) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(set.Nodes) > maxNodes {
+		return nil, posse.OutOfRange("nodes", fmt.Sprintf("%d in the data", len(set.Nodes)), fmt.Sprintf("[1, %d]", maxNodes),
+			"merge small organisations, or leave the column out: the rows are divided over --nodes then")
+	}
+	if c.Experiment == nil && !(set.Reward.Low < set.Reward.High) {
+		return nil, &posse.Error{
+			Code: posse.InvalidArgument, Reason: "FIELD_OUT_OF_RANGE", Field: "data", Allowed: "rewards that differ",
+			Message: "every reward of the data is the same: there is nothing to learn",
+			Hint:    "give an experiment file with a reward.range if that is a part of the data only",
+		}
+	}
 	s := &scene{
 		title: set.Name, arm: [2]string{"arm", "arms"}, meaning: set.Reward.Meaning,
 		said: append([]string(nil), set.Done...),

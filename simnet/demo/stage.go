@@ -50,7 +50,9 @@ func (s *stage) startReplicas(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.mu.Lock() // the dashboard looks already
 		s.replicas, peers = append(s.replicas, r), append(peers, r.Self())
+		s.mu.Unlock()
 	}
 	for _, r := range s.replicas {
 		r.Bootstrap(peers...)
