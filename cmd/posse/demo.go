@@ -43,8 +43,13 @@ Ctrl-C.`,
 		Example: `  posse demo
   posse demo --exit -o json --seed 7
   posse demo --data shared/data/aslib/TSP-LION2015 --format aslib`,
-		Args: cobra.NoArgs,
+		Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			for _, flag := range []string{"nodes", "decisions", "users", "replicas", "kill-leader-after"} {
+				if given := c.Flags().Lookup(flag); given.Changed && given.Value.String() == "0" { // left out it has a default
+					return posse.OutOfRange("--"+flag, "0", "at least 1", "leave it out for the default")
+				}
+			}
 			return p.demo(c.Context(), f, c.Flags().Changed("http"))
 		},
 	}
@@ -80,7 +85,10 @@ func (p *program) demo(ctx context.Context, f demoFlags, addressGiven bool) (err
 		f.File = f.experiment
 	}
 	if f.Dir, err = os.MkdirTemp("", "posse-demo-"); err != nil {
-		return err
+		return &posse.Error{
+			Code: posse.InvalidArgument, Reason: "FILE_NOT_FOUND", Field: "TMPDIR", Value: quoted(os.TempDir()), Allowed: "a directory that can be written",
+			Message: "the demo's data can't be put into the directory for temporary files", Hint: "set TMPDIR to another", Cause: err,
+		}
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(f.Dir)) }()
 	if terminal(p.err) && !f.exit {
@@ -239,9 +247,13 @@ func (p *program) demoTable(s *demo.Summary) string {
 	headers := []string{"NODE", "DECISIONS", "REWARD", "ALONE", "SPENT", "PAID", "SHARE", "VERSION"}
 	var b strings.Builder
 	b.WriteString(p.cells(headers, headers[1:], rows))
-	fmt.Fprintf(&b, "\n%s, %s/%s ε %g, %d rounds published and %d aborted, %d leader changes; log of %d entries verified, signed by %d of %d\n",
+	verified := "verified"
+	if !s.Log.Verified {
+		verified = "DOES NOT VERIFY"
+	}
+	fmt.Fprintf(&b, "\n%s, %s/%s ε %g, %d rounds published and %d aborted, %d leader changes; log of %d entries %s, signed by %d of %d\n",
 		s.Policy, s.Privacy.Model, s.Privacy.Unit, s.Privacy.Epsilon, s.Rounds.Published, s.Rounds.Aborted, s.LeaderChanges,
-		s.Log.Size, s.Log.Signatures, s.Replicas)
+		s.Log.Size, verified, s.Log.Signatures, s.Replicas)
 	for _, line := range s.Words {
 		b.WriteString(line + "\n")
 	}

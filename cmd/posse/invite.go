@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/protocols/possev1"
+	"github.com/posse-dev/posse/protocols/possev1/possev1connect"
 )
 
 func (p *program) inviteCommand() *cobra.Command {
@@ -143,16 +145,23 @@ func (p *program) inviteList() *cobra.Command {
 
 func (p *program) inviteRevoke() *cobra.Command {
 	var at *remote
+	var enrolled, yes bool
 	cmd := &cobra.Command{
 		Use:   "revoke NAME",
-		Short: "Make an invite worthless that nobody has used yet",
+		Short: "Make an invite worthless that nobody has used yet, or shut out a node that has",
 		Example: `  posse invite revoke hospital-a
-  posse invite revoke hospital-a -o json`,
+  posse invite revoke hospital-a --node --yes`,
 		Args: arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			admin, err := at.admin(cmd)
 			if err != nil {
 				return err
+			}
+			if yes && !enrolled {
+				return combination("--yes", "an invite is revoked without a question", "give --yes with --node only")
+			}
+			if enrolled {
+				return p.revokeNode(cmd.Context(), at, admin, args[0], yes)
 			}
 			if _, err := admin.RevokeInvite(cmd.Context(), connect.NewRequest(&possev1.RevokeInviteRequest{Name: args[0]})); err != nil {
 				return at.called(cmd.Context(), err)
@@ -162,6 +171,22 @@ func (p *program) inviteRevoke() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&enrolled, "node", false, "revoke the enrolled node of this name, for good: it takes no part any more, and keeps what it earned (default false)")
+	cmd.Flags().BoolVar(&yes, "yes", false, "revoke a node without asking (default false)")
 	at = p.coordinatorFlags(cmd)
 	return cmd
+}
+
+// revokeNode ends an enrolled node's part. Its name and its identity do not come
+// back, so it is asked first.
+func (p *program) revokeNode(ctx context.Context, at *remote, admin possev1connect.AdminServiceClient, name string, yes bool) error {
+	if err := p.confirm(ctx, yes, fmt.Sprintf("Revoke node %s for good?", plain(name))); err != nil {
+		return err
+	}
+	if _, err := admin.RevokeNode(ctx, connect.NewRequest(&possev1.RevokeNodeRequest{Name: name})); err != nil {
+		return at.called(ctx, err)
+	}
+	return p.print(map[string]string{"name": name, "state": "revoked"}, func() string {
+		return fmt.Sprintf("node %s is revoked; what it earned stays in the books.\n", plain(name))
+	})
 }
