@@ -401,14 +401,26 @@ func (p *program) simTable(r simulated) string {
 		}
 		for _, i := range times {
 			e := one.Curve[i]
-			row = append(row, fmt.Sprintf("%.1f ± %.1f", e.Mean, e.High-e.Mean))
+			row = append(row, banded(e.Estimate, 1, r.Runs))
 		}
 		if rewarded {
-			row = append(row, fmt.Sprintf("%.4f ± %.4f", one.MeanReward.Mean, one.MeanReward.High-one.MeanReward.Mean))
+			row = append(row, banded(*one.MeanReward, 4, r.Runs))
 		}
 		rows = append(rows, row)
 	}
-	return p.cells(headers, right, rows) + fmt.Sprintf("mean regret ± 95 %% half-width over %s runs, seed %d\ndigest %s\n", grouped(int64(r.Runs)), r.Seed, r.Digest)
+	what := fmt.Sprintf("mean regret ± 95 %% half-width over %s runs", grouped(int64(r.Runs)))
+	if r.Runs == 1 {
+		what = "regret of one run, which has no band"
+	}
+	return p.cells(headers, right, rows) + fmt.Sprintf("%s, seed %d\ndigest %s\n", what, r.Seed, r.Digest)
+}
+
+// banded writes a mean and the half-width of its band, which one run does not have.
+func banded(e fast.Estimate, digits int, runs uint64) string {
+	if runs == 1 {
+		return fmt.Sprintf("%.*f", digits, e.Mean)
+	}
+	return fmt.Sprintf("%.*f ± %.*f", digits, e.Mean, digits, e.High-e.Mean)
 }
 
 // grouped writes a number with spaces between thousands.

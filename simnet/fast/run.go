@@ -93,16 +93,15 @@ func Run(ctx context.Context, s *simnet.Scenario, o Options) (*State, error) {
 					return
 				}
 				cells := make([]cell, len(st.cells))
-				if err := work.play(ctx, todo[i], cells); err != nil {
-					cancel(err)
-					return
+				err := work.play(ctx, todo[i], cells)
+				if err == nil {
+					guard.Lock()
+					st.add(todo[i], cells)
+					if o.Save != nil {
+						err = o.Save(st)
+					}
+					guard.Unlock()
 				}
-				guard.Lock()
-				st.add(todo[i], cells)
-				if o.Save != nil {
-					err = o.Save(st)
-				}
-				guard.Unlock()
 				if err != nil {
 					cancel(err)
 					return
