@@ -16,11 +16,21 @@ type PLD struct {
 	Step float64
 
 	epsilon float64
+	delta   float64
+	sides   []side // one, or both directions where they differ
+}
+
+// side is what one direction was composed of, and on which grid.
+type side struct {
+	parts []part
+	step  float64
+	plan  tilt
 }
 
 const (
 	maxCells   = 1 << 22 // longest transform
 	stepChange = 1e-4    // relative change of ε at which halving the step ends
+	manyParts  = 64      // different events, from which on half as much again may be left
 	fineStep   = 1e-4    // of ε: an atom on the edge of a coarse cell stays there when the step is halved
 	tailShare  = 1e-4    // share of δ that is lost to cut tails, and added back
 )
@@ -52,9 +62,11 @@ func NewPLD(events []Event, delta float64) (PLD, error) {
 			return PLD{}, err
 		}
 		if one.epsilon >= best.epsilon {
-			best = one
+			best.epsilon, best.Step = one.epsilon, one.step
 		}
+		best.sides = append(best.sides, one.side)
 	}
+	best.delta = delta
 	return best, nil
 }
 
@@ -92,8 +104,14 @@ func pairsOf(events []Event, backwards bool) (parts []part, oneSided, ok bool) {
 	return parts, oneSided, true
 }
 
+// refined is the ε of one direction.
+type refined struct {
+	side
+	epsilon float64
+}
+
 // refine halves the step until ε stops changing.
-func refine(parts []part, delta float64) (PLD, error) {
+func refine(parts []part, delta float64) (refined, error) {
 	spread, fine := 0.0, math.Inf(1) // widest loss that matters, for a first step; how fine the last must be
 	for _, p := range parts {
 		spread = math.Max(spread, reach(p.pair, 1e-3))
@@ -102,18 +120,32 @@ func refine(parts []part, delta float64) (PLD, error) {
 		}
 	}
 	step := math.Min(1e-2, math.Max(spread/16, 1e-9))
-	last := math.Inf(1)
+	left := stepChange / 3 // of ε: what a halving that changes it by stepChange leaves
+	if len(parts) > manyParts {
+		left = 5e-5
+	}
+	before, last := math.Inf(1), math.Inf(1)
+	halvings := 1 // between the last two
 	var plan tilt
 	for {
 		epsilon, cells, err := compose(parts, step, delta, &plan)
 		if err != nil {
-			return PLD{}, err
+			return refined{}, err
 		}
-		settled := math.Abs(last-epsilon) <= stepChange*epsilon && epsilon < math.Inf(1) && (step <= fine*math.Max(epsilon, 1e-3) || cells > maxCells/16)
+		// the error is C·h²: a change over n halvings is 4^n − 1 times what it leaves
+		rest := math.Abs(last-epsilon) / (math.Pow(4, float64(halvings)) - 1)
+		settled := rest <= left*epsilon && epsilon < math.Inf(1) && (step <= fine*math.Max(epsilon, 1e-3) || cells > maxCells/16)
 		if settled || cells > maxCells/2 {
-			return PLD{Step: step, epsilon: math.Min(last, epsilon)}, nil
+			return refined{side{parts, step, plan}, math.Min(last, epsilon)}, nil
 		}
-		last, step = epsilon, step/2
+		// where two changes in a row show that law, go to the step that it asks for at once
+		next := 1
+		if ratio := (before - last) / (last - epsilon); halvings == 1 && ratio > 3.5 && ratio < 4.5 {
+			next = max(1, min(int(math.Ceil(math.Log2(rest/(left*epsilon))/2)), int(math.Log2(maxCells/float64(cells)))))
+		}
+		before, last = last, epsilon
+		halvings = next
+		step /= math.Pow(2, float64(next))
 	}
 }
 
@@ -205,15 +237,27 @@ func (c composition) cumulant(lambda float64) float64 {
 	return k
 }
 
+// cumulant goes from the end of the larger weight to the other, so that a weight is
+// the one before times a factor below 1. The relative error of a few thousand such
+// products is 1e-12, far below the room that a window has at its ends.
 func (c cells) cumulant(step, lambda float64) float64 {
-	top := math.Max(lambda*step*float64(c.first), lambda*step*float64(c.first+len(c.mass)-1))
-	var sum float64
-	for j, m := range c.mass {
-		if m > 0 {
-			sum += m * math.Exp(lambda*step*float64(c.first+j)-top)
+	n := len(c.mass)
+	factor, weight, sum := math.Exp(-math.Abs(lambda)*step), 1.0, 0.0
+	first := c.first
+	if lambda > 0 {
+		first += n - 1
+	}
+	for j := range n {
+		at := j
+		if lambda > 0 {
+			at = n - 1 - j
+		}
+		sum += c.mass[at] * weight
+		if weight *= factor; weight == 0 {
+			break
 		}
 	}
-	return top + math.Log(sum)
+	return lambda*step*float64(first) + math.Log(sum)
 }
 
 // compose returns ε(δ) on a grid and the length of the transform.
@@ -293,56 +337,88 @@ func (c composition) end(lambda, k, sign float64, mu, at *float64) float64 {
 	return sign * bound(*mu)
 }
 
-// epsilon returns ε(δ) with the sum tilted by e^(λl), the length of the transform,
-// and how much δ at that ε rounding may hide (it is added to δ).
-func (c composition) epsilon(lambda float64, plan *tilt, delta float64) (epsilon float64, length int, hidden float64, err error) {
+// curve is the δ(ε) of a sum as far as a transform with one tilt shows it.
+type curve struct {
+	first  int // grid place of the lowest loss
+	step   float64
+	heads  []float64 // mass from a place up
+	tails  []float64 // and e^(−loss) times it
+	high   float64   // the highest loss
+	length int       // of the transform
+
+	floor, cumulant, lambda float64 // what rounding and wrapping may hide, tilted
+}
+
+// hidden is how much of δ(e) rounding may hide, in either direction.
+func (c curve) hidden(e float64) float64 { return c.floor * math.Exp(c.cumulant-c.lambda*e) }
+
+// delta returns δ(e) = Σ_{l>e}(1 − e^(e−l))·mass(l), and how far it may be off.
+func (c curve) delta(e float64) (delta, off float64) {
+	i := min(len(c.heads)-1, max(0, int(math.Floor(e/c.step))-c.first+1)) // the first l above e
+	// the difference loses digits against heads, a few hundred times larger at most
+	return math.Max(0, c.heads[i]-math.Exp(e)*c.tails[i]), c.heads[i]*1e-14 + c.hidden(e)
+}
+
+// curve composes with the sum tilted by e^(λl); false for a tilt so large that
+// nothing is left to see.
+func (c composition) curve(lambda float64, plan *tilt) (curve, bool, error) {
 	k := c.cumulant(lambda)
 	// two cells more at each end are far beyond the rounding of the bounds
 	low := math.Floor(c.end(lambda, k, -1, &plan.below, &plan.belowAt)/c.step) - 2
 	high := math.Ceil(c.end(lambda, k, 1, &plan.above, &plan.aboveAt)/c.step) + 2
 	if math.IsNaN(low+high) || low > high {
-		return math.Inf(1), 0, math.MaxFloat64, nil // a tilt so large that nothing is left to see
+		return curve{}, false, nil
 	}
-	length = 64
+	length := 64
 	for float64(length) < high-low+1 {
 		length *= 2
 	}
 	if length > maxCells {
-		return 0, length, 0, posse.OutOfRange("events", "a loss too wide for the grid", "at most 2^22 cells", "use rdp or zcdp")
+		return curve{}, false, posse.OutOfRange("events", "a loss too wide for the grid", "at most 2^22 cells", "use rdp or zcdp")
 	}
 	laws, merged := merge(c.tilted(lambda), length/2)
 	sum := transform(laws, length)
 
 	// sum[i] is the tilted mass at losses ≡ i mod length; the window picks one each.
-	// Undo the tilt: mass(l) = tilted·e^(k − λl). δ(ε) = Σ_{l>ε}(1 − e^(ε−l))·mass(l).
+	// Undo the tilt: mass(l) = tilted·e^(k − λl).
 	first, n := int(low), int(high-low)+1
 	noise := 8 * 0x1p-53 * math.Log2(float64(length)) * (float64(len(laws)) + c.most) // of the transforms, in L2
-	floor := noise*math.Sqrt(float64(length)) + 3*math.Exp(logEdge) + merged          // what rounding and wrapping may hide, tilted
-	// suffix sums of mass(l) and of e^(−l)·mass(l) from the top
-	heads, tails := make([]float64, n+1), make([]float64, n+1)
+	out := curve{
+		first: first, step: c.step, high: high * c.step, length: length, cumulant: k, lambda: lambda,
+		floor: noise*math.Sqrt(float64(length)) + 3*math.Exp(logEdge) + merged,
+		heads: make([]float64, n+1), tails: make([]float64, n+1),
+	}
 	for i := n - 1; i >= 0; i-- {
 		l := float64(first+i) * c.step
 		mass := 0.0
 		if t := sum[mod(first+i, length)]; t > 0 && l >= 0 {
 			mass = t * math.Exp(k-lambda*l)
 		}
-		heads[i], tails[i] = heads[i+1]+mass, tails[i+1]+mass*math.Exp(-l)
+		out.heads[i], out.tails[i] = out.heads[i+1]+mass, out.tails[i+1]+mass*math.Exp(-l)
 	}
-	hide := func(e float64) float64 { return floor * math.Exp(k-lambda*e) }
+	return out, true, nil
+}
+
+// epsilon returns ε(δ) with the sum tilted by e^(λl), the length of the transform,
+// and how much δ at that ε rounding may hide (it is added to δ).
+func (c composition) epsilon(lambda float64, plan *tilt, delta float64) (epsilon float64, length int, hidden float64, err error) {
+	v, ok, err := c.curve(lambda, plan)
+	if err != nil || !ok {
+		return math.Inf(1), v.length, math.MaxFloat64, err
+	}
 	deltaAt := func(e float64) float64 {
-		i := min(n, max(0, int(math.Floor(e/c.step))-first+1)) // the first l above e
-		// the difference loses digits against heads, a few hundred times larger at most
-		return math.Max(0, heads[i]-math.Exp(e)*tails[i]) + heads[i]*1e-14 + hide(e) + c.infinite
+		d, off := v.delta(e)
+		return d + off + c.infinite
 	}
 	if deltaAt(0) <= delta {
-		return 0, length, 0, nil
+		return 0, v.length, 0, nil
 	}
-	top := math.Max(c.step, high*c.step)
+	top := math.Max(c.step, v.high)
 	for deltaAt(top) > delta { // only what is hidden is left there: e^(−λ·top) ends it
 		top *= 2
 	}
 	epsilon = leastTrueWithin(0, top, 1e-11, func(e float64) bool { return deltaAt(e) <= delta })
-	return epsilon, length, hide(epsilon), nil
+	return epsilon, v.length, v.hidden(epsilon), nil
 }
 
 // tilted returns the laws of mass·e^(λl), normalised.
