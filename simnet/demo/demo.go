@@ -116,7 +116,7 @@ func (d *Demo) play(ctx context.Context) error {
 				return err
 			}
 		}
-		if !ended && !d.allCame() {
+		if !ended {
 			due := d.due()
 			if err := d.wait(ctx, fmt.Sprintf("round %d", due), func() bool { return d.roundOver(name, due) }); err != nil {
 				return err
