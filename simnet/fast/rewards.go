@@ -41,12 +41,3 @@ func newRewards(w environment.World) rewards {
 func threshold(mean float64) uint64 {
 	return uint64(sort.Search(1<<53, func(k int) bool { return (float64(k)+0.5)*0x1p-53 >= mean }))
 }
-
-// largestGap is the most that one decision can cost, in the reward's unit.
-func (r rewards) largestGap() float64 {
-	out := int64(0)
-	for _, g := range r.gaps {
-		out = max(out, g)
-	}
-	return math.Ldexp(float64(out), -32)
-}

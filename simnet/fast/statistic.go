@@ -14,7 +14,10 @@ const unit = 1.0 / (1 << 32)
 const most = 1 << 30
 
 // count rounds a metric of one run to the nearest multiple of [unit], ties to even.
-func count(x float64) int64 { return int64(math.RoundToEven(x * (1 << 32))) }
+// Beyond ±most it stays at most, so that no conversion wraps.
+func count(x float64) int64 {
+	return int64(math.RoundToEven(max(-most, min(most, x)) * (1 << 32)))
+}
 
 // cell is what is known of one number over runs: integers that add up, so that no
 // order of runs, workers, shards or resumes can change a bit of it.
