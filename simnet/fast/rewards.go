@@ -1,7 +1,6 @@
 package fast
 
 import (
-	"math"
 	"sort"
 
 	"github.com/posse-dev/posse/dp/noise"
