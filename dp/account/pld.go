@@ -12,8 +12,9 @@ import (
 // PLD is the composed privacy loss of events, good near the δ that it was made for.
 // Its δ(ε) is an upper bound ("pessimistic"). See pld.md.
 type PLD struct {
-	// Step is the width of the grid of losses.
-	Step float64
+	// Step is the width of the grid of losses, and Cells the length of the transform.
+	Step  float64
+	Cells int
 
 	epsilon float64
 	delta   float64
@@ -62,7 +63,7 @@ func NewPLD(events []Event, delta float64) (PLD, error) {
 			return PLD{}, err
 		}
 		if one.epsilon >= best.epsilon {
-			best.epsilon, best.Step = one.epsilon, one.step
+			best.epsilon, best.Step, best.Cells = one.epsilon, one.step, one.cells
 		}
 		best.sides = append(best.sides, one.side)
 	}
@@ -108,6 +109,7 @@ func pairsOf(events []Event, backwards bool) (parts []part, oneSided, ok bool) {
 type refined struct {
 	side
 	epsilon float64
+	cells   int
 }
 
 // refine halves the step until ε stops changing.
@@ -136,7 +138,7 @@ func refine(parts []part, delta float64) (refined, error) {
 		rest := math.Abs(last-epsilon) / (math.Pow(4, float64(halvings)) - 1)
 		settled := rest <= left*epsilon && epsilon < math.Inf(1) && (step <= fine*math.Max(epsilon, 1e-3) || cells > maxCells/16)
 		if settled || cells > maxCells/2 {
-			return refined{side{parts, step, plan}, math.Min(last, epsilon)}, nil
+			return refined{side{parts, step, plan}, math.Min(last, epsilon), cells}, nil
 		}
 		// where two changes in a row show that law, go to the step that it asks for at once
 		next := 1
