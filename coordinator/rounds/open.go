@@ -48,12 +48,21 @@ func (t *turn) due(e *state.Experiment, d *desk) bool {
 	total := uint64(0)
 	for _, q := range t.state.Window(e) {
 		if ready, heard := d.ready[q.Node]; heard {
-			total += ready
+			total += min(ready, clockMax(e)) // a node may say anything; the sum must not wrap
 		} else {
 			total += q.Units * e.Opened
 		}
 	}
 	return total >= e.Rules.RoundDecisions*(e.Opened+1)
+}
+
+// clockMax is the most that one node's clock can count for: what all nodes together
+// may make, or as much as any horizon may be.
+func clockMax(e *state.Experiment) uint64 {
+	if e.Rules.Horizon > 0 {
+		return e.Rules.Horizon
+	}
+	return 1_000_000_000_000
 }
 
 // redraw draws grants again on the public clock, once no further round will come,
