@@ -48,9 +48,15 @@ type news struct {
 	leader int
 }
 
+// silence is how long nobody may answer before it is said: an election is over
+// sooner.
+const silence = 5 * time.Second
+
 // watch asks for news for ever. It returns at once while there are some.
 func (n *Node) watch(ctx context.Context, l *link, views chan<- news) {
 	index := uint64(0)
+	var silent time.Time // since when nobody answers; zero while somebody does
+	told := false
 	for ctx.Err() == nil {
 		answer, ok, err := l.call(ctx, &possev1.NodeRequest{Body: &possev1.NodeRequest_Watch{Watch: &possev1.Watch{Index: index}}}, watchTime)
 		if err != nil {
@@ -59,9 +65,20 @@ func (n *Node) watch(ctx context.Context, l *link, views chan<- news) {
 				n.cfg.Log.Warn("the coordinator refuses this node", "reason", posse.As(err).Reason, "hint", posse.As(err).Hint)
 				l.fail()
 			}
+			if now := n.cfg.Now(); silent.IsZero() {
+				silent = now
+			} else if !ok && !told && now.Sub(silent) >= silence {
+				told = true
+				n.cfg.Log.Warn("no replica of the coordinator answers: the node goes on deciding and takes part in no round",
+					"hint", "check the network, and with the operator that the node is not revoked")
+			}
 			l.pause(ctx)
 			continue
 		}
+		if told {
+			n.cfg.Log.Info("the coordinator answers again")
+		}
+		silent, told = time.Time{}, false
 		w := answer.GetWatch()
 		index = w.GetIndex()
 		select {

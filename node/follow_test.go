@@ -139,6 +139,24 @@ func TestARefusedNodeSaysWhyAndDoesNotHammer(t *testing.T) {
 	assert.Contains(t, log.String(), "join with an invite")
 }
 
+func TestANodeThatNobodyAnswersSaysSoOnce(t *testing.T) {
+	var log lines
+	l := newLeader(t, yaml, 4)
+	dir := nodeDir(t, l)
+	l.refuse = func(*possev1.NodeRequest) error { return unavailable("") }
+	begin := time.Now()
+	n := run(t, dir, logged(&log), func(c *Config) {
+		c.Now = func() time.Time { return begin.Add(50 * time.Since(begin)) } // five seconds are a tenth of one
+	})
+	said := func(what string) func() bool { return func() bool { return strings.Contains(log.String(), what) } }
+	require.Eventually(t, said("no replica of the coordinator answers"), 20*time.Second, time.Millisecond)
+	time.Sleep(300 * time.Millisecond)
+	assert.Equal(t, 1, strings.Count(log.String(), "no replica of the coordinator answers"))
+	l.change(func() { l.refuse = nil })
+	require.Eventually(t, said("the coordinator answers again"), 60*time.Second, time.Millisecond)
+	joined(t, n, "solver")
+}
+
 func TestBackOffDoublesUpToAMinuteAndIsForgotten(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := &link{replicas: []string{"a", "b", "c"}, retry: 200 * time.Millisecond, now: func() time.Time { return now }}
