@@ -2,7 +2,8 @@
 // confidence, by how much they are broken.
 //
 // A [Game] plays a mechanism with and without one unit, chooses an event on one
-// half of the plays and bounds ε from below on the other ([LowerBound]). [OneRun]
+// half of the plays and bounds ε from below on the other ([LowerBound]). A [Canary]
+// does so for a whole system, from several vantages at once. [OneRun]
 // bounds ε from a single run with many planted canaries, [OneRunGDP] the μ of
 // Gaussian differential privacy. A bound above the claim is a violation; one below
 // it is "not disproved", never "proved".

@@ -83,20 +83,29 @@ func (g Game) Run(src noise.Source) (Bound, error) {
 	if err != nil {
 		return Bound{}, err
 	}
-	best, score := event{kind: '>'}, math.Inf(-1)
-	for _, e := range candidates(with, without) {
-		bound, err := g.evaluate(e, with, without)
-		if err != nil {
-			return Bound{}, err
-		}
-		if bound.Epsilon > score {
-			best, score = e, bound.Epsilon
-		}
+	best, err := g.choose(with, without)
+	if err != nil {
+		return Bound{}, err
 	}
 	if with, without, err = g.sample(src); err != nil {
 		return Bound{}, err
 	}
 	return g.evaluate(best, with, without)
+}
+
+// choose returns the event with the best bound on these plays.
+func (g Game) choose(with, without []float64) (event, error) {
+	best, score := event{kind: '>'}, math.Inf(-1)
+	for _, e := range candidates(with, without) {
+		bound, err := g.evaluate(e, with, without)
+		if err != nil {
+			return event{}, err
+		}
+		if bound.Epsilon > score {
+			best, score = e, bound.Epsilon
+		}
+	}
+	return best, nil
 }
 
 func (g Game) sample(src noise.Source) (with, without []float64, err error) {
