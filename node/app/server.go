@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -43,13 +44,20 @@ func Handler(n Node, token string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case token != "" && !bearer(r, token):
-			http.Error(w, "a bearer token is needed: see app.tokenFile in the node's file", http.StatusUnauthorized)
+			deny(w, http.StatusUnauthorized, "unauthenticated", "a bearer token is needed: see app.tokenFile in the node's file")
 		case token == "" && !loopback(r.Host):
-			http.Error(w, "without a token this node answers to loopback names only", http.StatusForbidden)
+			deny(w, http.StatusForbidden, "permission_denied", "without a token this node answers to loopback names only")
 		default:
 			mux.ServeHTTP(w, r)
 		}
 	})
+}
+
+// deny answers before Connect does, as Connect would.
+func deny(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "{\"code\":%q,\"message\":%q}\n", code, message) // nobody to tell
 }
 
 // Server returns a server with the limits that a public port needs.
@@ -81,6 +89,9 @@ type service struct{ node Node }
 
 func (s service) Decide(ctx context.Context, r *connect.Request[possev1.DecideRequest]) (*connect.Response[possev1.DecideResponse], error) {
 	m := r.Msg
+	if m.GetExperiment() == "" {
+		return nil, Error(missing("experiment", `send {"experiment":"…"}; posse node status lists them`))
+	}
 	answer, err := s.node.Decide(ctx, m.GetExperiment(), m.GetUser(), m.GetKey(), contextOf(m.GetContext()))
 	if err != nil {
 		return nil, Error(err)
@@ -89,6 +100,9 @@ func (s service) Decide(ctx context.Context, r *connect.Request[possev1.DecideRe
 }
 
 func (s service) Reward(ctx context.Context, r *connect.Request[possev1.RewardRequest]) (*connect.Response[possev1.RewardResponse], error) {
+	if r.Msg.GetDecisionId() == "" { // not an id that this node never gave
+		return nil, Error(missing("decisionId", "send the one that Decide answered with"))
+	}
 	f, err := feedbackOf(r.Msg)
 	if err != nil {
 		return nil, Error(err)
@@ -115,6 +129,10 @@ func contextOf(c *possev1.Context) mechanisms.Context {
 	return mechanisms.None{}
 }
 
+func missing(field, hint string) error {
+	return &posse.Error{Code: posse.InvalidArgument, Reason: "FIELD_MISSING", Field: field, Message: field + ": required", Hint: hint}
+}
+
 func feedbackOf(r *possev1.RewardRequest) (mechanisms.Feedback, error) {
 	if r.Value != nil && r.GetFeedback() != nil {
 		return nil, &posse.Error{
@@ -125,10 +143,7 @@ func feedbackOf(r *possev1.RewardRequest) (mechanisms.Feedback, error) {
 	switch f := r.GetFeedback().GetKind().(type) {
 	case nil:
 		if r.Value == nil {
-			return nil, &posse.Error{
-				Code: posse.InvalidArgument, Reason: "FIELD_MISSING", Field: "value", Message: "value: required",
-				Hint: `send {"decisionId":"…","value":…}; no reward at all needs no call`,
-			}
+			return nil, missing("value", `send {"decisionId":"…","value":…}; no reward at all needs no call`)
 		}
 		return mechanisms.Reward{X: r.GetValue()}, nil
 	case *possev1.Feedback_Reward:

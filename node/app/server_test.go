@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -106,14 +107,14 @@ func TestErrorsKeepTheirFactsAndNothingElse(t *testing.T) {
 	}}
 	s := serve(t, n, "")
 	for _, method := range []string{"Decide", "Reward", "Budget"} {
-		code, text, header := post(t, s, method, map[string]string{"Decide": `{}`, "Reward": `{"value":1}`, "Budget": `{}`}[method])
+		code, text, header := post(t, s, method, map[string]string{"Decide": `{"experiment":"x"}`, "Reward": `{"decisionId":"id","value":1}`, "Budget": `{}`}[method])
 		assert.Equal(t, http.StatusTooManyRequests, code)
 		assert.Contains(t, text, "the disk is full")
 		assert.Equal(t, [4]string{"DISK_FULL", "dir", "[0, 1]  x", "free some"},
 			[4]string{header.Get("Posse-Reason"), header.Get("Posse-Field"), header.Get("Posse-Allowed"), header.Get("Posse-Hint")})
 	}
 	n.err = errors.New("a text of the inside: 41.4242")
-	code, text, _ := post(t, s, "Reward", `{"value":1}`)
+	code, text, _ := post(t, s, "Reward", `{"decisionId":"id","value":1}`)
 	assert.Equal(t, 500, code)
 	assert.NotContains(t, text, "41.4")
 	for code, want := range map[posse.Code]connect.Code{
@@ -139,7 +140,9 @@ func TestRequestsThatCannotBeReadAreRefusedWithoutBeingShown(t *testing.T) {
 		"a misspelt user":        {"Decide", `{"experiment":"x","usr":"41.4242"}`, "experiment, user, key, context"},
 		"twice":                  {"Reward", `{"decisionId":"id","value":1,"value":41.4242}`, "MALFORMED"},
 		"both kinds":             {"Reward", `{"decisionId":"id","value":41.4242,"feedback":{"reward":41.4242}}`, "exclude each other"},
-		"neither":                {"Reward", `{"decisionId":"id"}`, "required"},
+		"neither":                {"Reward", `{"decisionId":"id"}`, "value: required"},
+		"a reward for nothing":   {"Reward", `{"value":41.4242}`, "decisionId: required"},
+		"no experiment":          {"Decide", `{"user":"41.4242"}`, "experiment: required"},
 		"an empty feedback":      {"Reward", `{"decisionId":"id","feedback":{}}`, "required"},
 		"not JSON":               {"Reward", `41.4242`, "MALFORMED"},
 		"nothing":                {"Reward", ``, "{}"},
@@ -185,8 +188,10 @@ func TestOnlyWhoMayIsAnswered(t *testing.T) {
 		"another scheme":                {closed, bearer("Basic s3cret"), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, text, _ := post(t, c.server, "Decide", `{}`, c.change)
+			code, text, header := post(t, c.server, "Decide", `{"experiment":"x"}`, c.change)
 			assert.Equal(t, c.want, code, text)
+			assert.Equal(t, "application/json", header.Get("Content-Type"))
+			assert.True(t, json.Valid([]byte(text)), text)
 			assert.NotContains(t, text, "s3cre")
 		})
 	}

@@ -414,6 +414,11 @@ func TestIdsAreTheNodesOwn(t *testing.T) {
 		assert.Len(t, id, 26)
 		assert.False(t, seen[id])
 		seen[id] = true
+		for _, last := range "0123456789abcdefghjkmnpqrstvwxyz" {
+			other := id[:len(id)-1] + string(last)
+			_, ok := keys.Sequence(other)
+			assert.Equal(t, other == id, ok, "one decision, one id: the last letter has spare bits")
+		}
 		got, ok := keys.Sequence(strings.ToUpper(id))
 		assert.True(t, ok)
 		assert.Equal(t, n, got)

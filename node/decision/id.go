@@ -28,8 +28,9 @@ func (k Keys) NewID(sequence uint64) string {
 
 // Sequence reads an id back; ok is false for an id that this node never gave.
 func (k Keys) Sequence(id string) (sequence uint64, ok bool) {
-	b, err := encoding.DecodeString(strings.ToLower(id))
-	if err != nil || len(b) != 16 {
+	id = strings.ToLower(id)
+	b, err := encoding.DecodeString(id)
+	if err != nil || len(b) != 16 || encoding.EncodeToString(b) != id { // the last letter has spare bits
 		return 0, false
 	}
 	sequence = binary.BigEndian.Uint64(b[:8]) >> 16
