@@ -96,7 +96,8 @@ func (f FixedLaplace) Fill(dst []int64, src Source) {
 	for i := range dst {
 		var x int64
 		for bit, threshold := range f.thresholds {
-			x += int64(below128(threshold, src)<<bit) - int64(below128(threshold, src)<<bit)
+			x += int64(below128(threshold, src) << bit)
+			x -= int64(below128(threshold, src) << bit)
 		}
 		dst[i] = x
 	}
