@@ -111,3 +111,21 @@ func roundTrip(t *testing.T, in encoding.TextMarshaler, out encoding.TextUnmarsh
 	require.NoError(t, err)
 	require.NoError(t, out.UnmarshalText(text))
 }
+
+func FuzzWords(f *testing.F) {
+	for _, word := range []string{"silo", "user", "replace", "remove", "", "SILO", "local "} {
+		f.Add(word)
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		// a word that is read is written back as it was, and any other is an error
+		if m, err := dp.ParseModel(word); err == nil && (m.String() != word || !m.Valid()) {
+			t.Fatalf("%q reads as %v", word, m)
+		}
+		if u, err := dp.ParseUnit(word); err == nil && (u.String() != word || !u.Valid()) {
+			t.Fatalf("%q reads as %v", word, u)
+		}
+		if r, err := dp.ParseRelation(word); err == nil && (r.String() != word || !r.Valid()) {
+			t.Fatalf("%q reads as %v", word, r)
+		}
+	})
+}

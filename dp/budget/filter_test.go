@@ -270,3 +270,30 @@ func ExampleFilter() {
 	// <nil> ε 0.4
 	// privacy budget of the release is spent, got ε 0.6 more, with ε 0.6 spent, allowed at most ε 1 in all, ε 0.4 left: nothing was charged or released; budgets are never refunded
 }
+
+// What was charged does not depend on the order, to the last unit.
+func TestAnyOrderOfChargesCostsTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spends := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) dp.Spend {
+			if rapid.Bool().Draw(t, "pure") {
+				return dp.Spend{NanoEpsilon: rapid.Uint64Range(1, 1e9).Draw(t, "ε")}
+			}
+			return dp.Spend{PicoRho: rapid.Uint64Range(1, 1e12).Draw(t, "ρ"), AttoDelta: rapid.Uint64Range(0, 1e9).Draw(t, "δ")}
+		}), 1, 20).Draw(t, "spends")
+		total := func(list []dp.Spend) dp.Spend {
+			f, err := budget.NewFilter(budget.ZCDP, dp.Spend{PicoRho: 1e15, AttoDelta: 1e15}, "x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range list {
+				if _, err := f.Charge(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return f.Spent()
+		}
+		if a, b := total(spends), total(rapid.Permutation(spends).Draw(t, "order")); a != b {
+			t.Fatalf("%v in one order, %v in another", a, b)
+		}
+	})
+}
