@@ -10,10 +10,13 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/coordinator/admin"
+	"github.com/posse-dev/posse/coordinator/consensus"
 	"github.com/posse-dev/posse/coordinator/state"
 	"github.com/posse-dev/posse/coordinator/web"
 	"github.com/posse-dev/posse/protocols/checkpoint"
@@ -92,12 +95,16 @@ func (c *Coordinator) DashboardURL() string {
 // clusterStatus is what is known of the replicas, with their names.
 func (c *Coordinator) clusterStatus() *possev1.StatusResponse {
 	status := c.raft.Status()
+	var reached map[string]bool
+	if !c.Leading() { // the leader alone hears from all: the others try whom they reach
+		reached = c.reached(status)
+	}
 	out := &possev1.StatusResponse{Term: status.Term, CommitIndex: status.CommitIndex, Tolerates: uint32(status.Tolerates)}
 	c.machine.View(func(s *state.State) {
 		for _, m := range status.Members {
 			member := &possev1.Member{PeerId: m.ID, Voter: m.Voter, Healthy: m.Healthy, Lag: m.Lag}
-			if !c.Leading() && m.ID != status.Leader { // the leader alone hears from all: others know whom they reach
-				member.Healthy = m.ID == c.ID() && m.Healthy || c.host.Connected(m.ID)
+			if reached != nil && m.ID != status.Leader {
+				member.Healthy = m.ID == c.ID() && m.Healthy || reached[m.ID]
 			}
 			if r := s.ReplicaOf(m.ID); r != nil {
 				member.Name, member.Address = r.Name, strings.Join(r.Addresses, " ")
@@ -108,6 +115,38 @@ func (c *Coordinator) clusterStatus() *possev1.StatusResponse {
 			out.Members = append(out.Members, member)
 		}
 	})
+	return out
+}
+
+// reachTime is how long a status waits for a member that says nothing.
+const reachTime = time.Second / 2
+
+// reached returns the other members that answer now. Followers keep no connection
+// to each other, so one that has none dials: a refused dial ends at once, and
+// reachTime bounds a silent one.
+func (c *Coordinator) reached(status consensus.Status) map[string]bool {
+	ctx, cancel := context.WithTimeout(c.ctx, reachTime)
+	defer cancel()
+	var mu sync.Mutex
+	var dials sync.WaitGroup
+	out := map[string]bool{}
+	for _, m := range status.Members {
+		if m.ID == c.ID() || m.ID == status.Leader {
+			continue
+		}
+		dials.Go(func() {
+			ok := c.host.Connected(m.ID)
+			if !ok {
+				if s, err := c.host.Open(ctx, m.ID, wire.Forward); err == nil {
+					_, ok = s.Reset(), true
+				}
+			}
+			mu.Lock()
+			out[m.ID] = ok
+			mu.Unlock()
+		})
+	}
+	dials.Wait()
 	return out
 }
 
