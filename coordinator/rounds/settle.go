@@ -78,7 +78,7 @@ func (t *turn) fits(e *state.Experiment, o *possev1.Offer) error {
 		if err != nil {
 			return err
 		}
-		if _, err := p.shared.Information(d, claim); err != nil {
+		if _, err := p.shared.Information(d, claim); err != nil || !plausible(d.Layout, claim, p.file.Rounds.MaxRecords) {
 			return malformed("leaves.claim")
 		}
 	}

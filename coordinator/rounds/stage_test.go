@@ -47,6 +47,7 @@ type stage struct {
 	tickets   map[uint64]string
 	ticket    uint64
 	lines     []string // what happened
+	inflate   [2]int64 // what nodes add to the numbers of the claim, and of the rest
 	commits   []string // kinds of the commands of rounds, in order
 }
 
@@ -194,8 +195,8 @@ func (s *stage) descriptor() (d mechanisms.Descriptor) {
 func (s *stage) release(node string, leaf uint64) *statistics.Set {
 	d := s.descriptor()
 	set := d.Layout.Empty()
-	n := int64(len(node)) + int64(leaf)
 	for i := range set.Blocks {
+		n := int64(len(node)) + int64(leaf) + s.inflate[i]
 		set.Blocks[i].Sum[0], set.Blocks[i].Sum[1] = 10+n, 12+n
 	}
 	return set

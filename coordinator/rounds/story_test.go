@@ -199,3 +199,19 @@ func TestWhatDoesNotFitIntoACommandWaitsForTheNext(t *testing.T) {
 	s.settleDown()
 	assert.Contains(t, strings.Join(s.lines, "\n"), "> record_offers south west", "what came meanwhile goes together")
 }
+
+// A node that claims more than any window holds would take all the money, and the
+// model with it.
+func TestAnOfferOrReportThatNoWindowCanHoldIsRefused(t *testing.T) {
+	s := newStage(t, "north", "south", "west")
+	s.inflate[0] = 1 << 50
+	require.NoError(t, s.play("ready west 60"))
+	require.NoError(t, s.play("offer west round=1 bid=0 leaf=0"))
+	assert.Equal(t, "  west's offer: refused: MALFORMED", s.lines[len(s.lines)-1])
+	s.inflate = [2]int64{0, 1 << 50} // and the offer's digest says so
+	require.NoError(t, s.play("offer west round=1 bid=0 leaf=0"))
+	require.NoError(t, s.play("decline north round=1"))
+	require.NoError(t, s.play("decline south round=1"))
+	require.NoError(t, s.play("report west round=1 leaf=0"))
+	assert.Equal(t, "  west's report: refused: MALFORMED", s.lines[len(s.lines)-1])
+}
