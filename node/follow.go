@@ -233,10 +233,25 @@ func (n *Node) send(ctx context.Context, name, kind string, r *possev1.NodeReque
 	// the leader's own word: a closed round, a conflict; the next view tells
 	e := posse.As(err)
 	n.cfg.Log.Info("the coordinator refused a message", "experiment", name, "kind", kind, "reason", e.Reason, "field", e.Field)
+	n.doubt(e)
 	if number, err := strconv.ParseUint(e.Value, 10, 64); err == nil && e.Reason == "CONFLICT" && e.Field == "leaves.leaf" {
 		return []rounds.Event{rounds.Sold{Number: number}}
 	}
 	return nil
+}
+
+// doubt looks whether a refusal shows that somebody else speaks as this node. It
+// stores what it signs before it sends it, and sends the same bytes for ever: that
+// it said something else before can only mean a copy of its directory, or an older
+// one. Each copy's guard counts its own releases, so together they may spend more
+// than either allows. Nothing more is released by this process.
+func (n *Node) doubt(e *posse.Error) {
+	if n.twin || e.Reason != "CONFLICT" || e.Field != "offer" && e.Field != "report" && e.Field != "leaves.digest" {
+		return
+	}
+	n.twin = true
+	n.cfg.Log.Error("nothing more is released: the coordinator has other words that are signed with this node's key",
+		"field", e.Field, "hint", "stop the other process, or if this directory is a restored copy join again under a new name; then restart")
 }
 
 // expire forgets decisions whose reward would be late.

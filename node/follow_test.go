@@ -189,6 +189,36 @@ func TestBackOffDoublesUpToAMinuteAndIsForgotten(t *testing.T) {
 	assert.Equal(t, 0, l.at, "a name that is not in the cluster's file is not followed")
 }
 
+func TestANodeThatFindsAnotherUnderItsNameReleasesNothingMore(t *testing.T) {
+	for _, field := range []string{"offer", "report", "leaves.digest"} {
+		t.Run(field, func(t *testing.T) {
+			var log lines
+			l := newLeader(t, yaml, 4)
+			n := run(t, nodeDir(t, l), logged(&log))
+			joined(t, n, "solver")
+			visits(t, n, 0, 4)
+			l.change(func() {
+				l.refuse = func(q *possev1.NodeRequest) error {
+					if q.GetOffer() == nil {
+						return nil
+					}
+					return &posse.Error{Code: posse.AlreadyExists, Reason: "CONFLICT", Field: field, Message: "another one is recorded"}
+				}
+			})
+			l.openRound(1)
+			require.Eventually(t, func() bool { return strings.Contains(log.String(), "nothing more is released") }, 10*time.Second, time.Millisecond)
+			visits(t, n, 4, 8)
+			l.change(func() { l.refuse = nil })
+			l.openRound(2)
+			assert.Len(t, l.offer(2).GetLeaves(), 1, "what was released before is still on offer")
+			l.openRound(3)
+			assert.Len(t, l.offer(3).GetLeaves(), 1)
+			assert.Equal(t, 1, strings.Count(log.String(), "nothing more is released"))
+			assert.NotEmpty(t, ask(t, n, 99).ID, "decisions go on")
+		})
+	}
+}
+
 func TestALeafThatWasSoldLongAgoLeavesTheOffer(t *testing.T) {
 	l := newLeader(t, yaml, 4)
 	n := run(t, nodeDir(t, l))

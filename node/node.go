@@ -40,6 +40,7 @@ type Node struct {
 	experiments map[string]*taken
 	order       []string
 	refused     map[string]string // experiment → why it is not taken part in; of the follow loop alone
+	twin        bool              // another process speaks as this node; of the follow loop alone
 	head        checkpoint.Head   // newest checkpoint that this node trusts
 	changed     chan struct{}     // closed and replaced when something a caller may wait for changed
 

@@ -25,6 +25,9 @@ const (
 // be sent. A crash in between costs budget and gives none back.
 func (n *Node) release(t *taken, leaf uint64) rounds.Event {
 	name, failed := t.file.Name, rounds.Unmade{Leaf: leaf}
+	if n.twin {
+		return failed // the leaf waits; doubt has said why
+	}
 	t.writing.Lock() // whoever still added to the leaf has put it
 	closed, err := t.desk.Close(leaf)
 	t.writing.Unlock()
