@@ -215,6 +215,8 @@ func (n *Node) carryOut(ctx context.Context, t *taken, e rounds.Effect) []rounds
 		}})
 	case rounds.Fetch:
 		return n.fetch(ctx, t, e.Version)
+	case rounds.Doubt:
+		n.doubt(name)
 	case rounds.Forget:
 		n.store.Put([]store.Write{rounds.Forgotten(name, e.Number)})
 	}
@@ -233,25 +235,27 @@ func (n *Node) send(ctx context.Context, name, kind string, r *possev1.NodeReque
 	// the leader's own word: a closed round, a conflict; the next view tells
 	e := posse.As(err)
 	n.cfg.Log.Info("the coordinator refused a message", "experiment", name, "kind", kind, "reason", e.Reason, "field", e.Field)
-	n.doubt(e)
+	if e.Reason == "CONFLICT" && (e.Field == "offer" || e.Field == "report" || e.Field == "leaves.digest") {
+		n.doubt(name)
+	}
 	if number, err := strconv.ParseUint(e.Value, 10, 64); err == nil && e.Reason == "CONFLICT" && e.Field == "leaves.leaf" {
 		return []rounds.Event{rounds.Sold{Number: number}}
 	}
 	return nil
 }
 
-// doubt looks whether a refusal shows that somebody else speaks as this node. It
-// stores what it signs before it sends it, and sends the same bytes for ever: that
-// it said something else before can only mean a copy of its directory, or an older
-// one. Each copy's guard counts its own releases, so together they may spend more
-// than either allows. Nothing more is released by this process.
-func (n *Node) doubt(e *posse.Error) {
-	if n.twin || e.Reason != "CONFLICT" || e.Field != "offer" && e.Field != "report" && e.Field != "leaves.digest" {
+// doubt ends all releases of this process: somebody else speaks as this node. It
+// stores what it signs before it sends it, and sends the same bytes for ever; that
+// the coordinator has other words of it can only mean a copy of its directory, or
+// that this one is an older copy. Each copy's guard counts its own releases, so
+// together they may spend more than either allows.
+func (n *Node) doubt(experiment string) {
+	if n.twin {
 		return
 	}
 	n.twin = true
-	n.cfg.Log.Error("nothing more is released: the coordinator has other words that are signed with this node's key",
-		"field", e.Field, "hint", "stop the other process, or if this directory is a restored copy join again under a new name; then restart")
+	n.cfg.Log.Error("nothing more is released: the coordinator has other words that are signed with this node's key", "experiment", experiment,
+		"hint", "stop the other process, or if this directory is a restored copy join again under a new name; then restart")
 }
 
 // expire forgets decisions whose reward would be late.

@@ -190,7 +190,7 @@ func TestBackOffDoublesUpToAMinuteAndIsForgotten(t *testing.T) {
 }
 
 func TestANodeThatFindsAnotherUnderItsNameReleasesNothingMore(t *testing.T) {
-	for _, field := range []string{"offer", "report", "leaves.digest"} {
+	for _, field := range []string{"offer", "report", "leaves.digest", "an offer that is not its own"} {
 		t.Run(field, func(t *testing.T) {
 			var log lines
 			l := newLeader(t, yaml, 4)
@@ -202,17 +202,24 @@ func TestANodeThatFindsAnotherUnderItsNameReleasesNothingMore(t *testing.T) {
 					if q.GetOffer() == nil {
 						return nil
 					}
+					if strings.Contains(field, " ") {
+						return closed()
+					}
 					return &posse.Error{Code: posse.AlreadyExists, Reason: "CONFLICT", Field: field, Message: "another one is recorded"}
 				}
 			})
 			l.openRound(1)
+			if strings.Contains(field, " ") {
+				l.until("the offer", func() bool { return l.asked["Offer"] > 0 })
+				l.change(func() { l.view.Round = &possev1.NodeRound{Id: 2, Phase: possev1.RoundPhase_OFFERING, Offered: true} })
+			}
 			require.Eventually(t, func() bool { return strings.Contains(log.String(), "nothing more is released") }, 10*time.Second, time.Millisecond)
 			visits(t, n, 4, 8)
 			l.change(func() { l.refuse = nil })
-			l.openRound(2)
-			assert.Len(t, l.offer(2).GetLeaves(), 1, "what was released before is still on offer")
 			l.openRound(3)
-			assert.Len(t, l.offer(3).GetLeaves(), 1)
+			assert.Len(t, l.offer(3).GetLeaves(), 1, "what was released before is still on offer")
+			l.openRound(4)
+			assert.Len(t, l.offer(4).GetLeaves(), 1)
 			assert.Equal(t, 1, strings.Count(log.String(), "nothing more is released"))
 			assert.NotEmpty(t, ask(t, n, 99).ID, "decisions go on")
 		})

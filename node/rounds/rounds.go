@@ -108,7 +108,7 @@ func (Sold) event()    {}
 func (Lost) event()    {}
 
 // Effect is something to do: [Release], [Ready], [MakeOffer], [SendOffer],
-// [SendReport], [Fetch], [Forget].
+// [SendReport], [Fetch], [Forget], [Doubt].
 type Effect interface{ effect() }
 
 type (
@@ -134,6 +134,9 @@ type (
 	Fetch struct{ Version uint64 }
 	// Forget deletes the bytes of a release that was bought and published.
 	Forget struct{ Number uint64 }
+	// Doubt says that the leader has an offer of this node that this node never
+	// stored, and so never sent.
+	Doubt struct{ Round uint64 }
 )
 
 func (Release) effect()    {}
@@ -143,6 +146,7 @@ func (SendOffer) effect()  {}
 func (SendReport) effect() {}
 func (Fetch) effect()      {}
 func (Forget) effect()     {}
+func (Doubt) effect()      {}
 
 // Step takes one event at a time (Unix milliseconds) and says what to do.
 func (r *Rounds) Step(now int64, e Event) []Effect {
@@ -198,6 +202,9 @@ func (r *Rounds) forget(number uint64) []Effect {
 // replica's that is behind: a second offer for it would be a lie.
 func (r *Rounds) round(now int64, round *possev1.NodeRound, full []uint64) (out []Effect) {
 	id := round.GetId()
+	if round.GetOffered() && id > r.offer.Round {
+		return []Effect{Doubt{id}}
+	}
 	switch round.GetPhase() {
 	case possev1.RoundPhase_OFFERING:
 		switch {

@@ -209,3 +209,15 @@ func TestDamagedBytesAreRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestAnOfferThatThisNodeNeverMadeIsDoubted(t *testing.T) {
+	for _, phase := range []possev1.RoundPhase{offering, collecting, published, possev1.RoundPhase_ABORTED} {
+		at := func(id uint64) rounds.Seen {
+			return seen(&possev1.NodeRound{Id: id, Phase: phase, Offered: true, Chosen: true}, 7)
+		}
+		assert.Equal(t, []rounds.Effect{rounds.Doubt{Round: 1}}, rounds.New("x", 0).Step(0, at(1)), "%s, no offer yet", phase)
+		r := holding(t) // it offered in round 1
+		assert.NotContains(t, r.Step(10_000, at(1)), rounds.Doubt{Round: 1}, "%s, its own offer", phase)
+		assert.Equal(t, []rounds.Effect{rounds.Doubt{Round: 2}}, r.Step(20_000, at(2)), "%s, the round after its offer", phase)
+	}
+}
