@@ -214,7 +214,7 @@ func (n *node) step(ctx context.Context, v *possev1.NodeExperiment, bid int64) {
 		}
 		raw, err := proto.Marshal(r)
 		require.NoError(n.t, err)
-		signature, err := n.host.Identity().Sign("posse/1 report", raw)
+		signature, err := n.host.Identity().Sign(peer.ReportContext, raw)
 		require.NoError(n.t, err)
 		_, _ = n.call(ctx, &possev1.NodeRequest{Body: &possev1.NodeRequest_Report{Report: &possev1.SignedReport{Report: raw, Signature: signature}}})
 	case round == nil || round.GetPhase() == possev1.RoundPhase_PUBLISHED || round.GetPhase() == possev1.RoundPhase_ABORTED || v.GetReady() == 0:
@@ -246,7 +246,7 @@ func (n *node) makeOffer(v *possev1.NodeExperiment, bid int64) {
 	}
 	raw, err := proto.Marshal(o)
 	require.NoError(n.t, err)
-	signature, err := n.host.Identity().Sign("posse/1 offer", raw)
+	signature, err := n.host.Identity().Sign(peer.OfferContext, raw)
 	require.NoError(n.t, err)
 	n.offers[o.Round] = &possev1.NodeRequest{Body: &possev1.NodeRequest_Offer{Offer: &possev1.SignedOffer{Offer: raw, Signature: signature}}}
 }

@@ -41,7 +41,7 @@ type Coordinator struct {
 	raft     *consensus.Consensus // nil until Start
 	started  atomic.Bool          // raft may be asked by whoever did not call Start
 	first    []Peer               // members of a cluster that begins
-	joins    *joinLimits
+	joins    *peer.Refusals
 
 	leading atomic.Pointer[leadership] // nil while this replica does not lead
 	history *history
@@ -69,7 +69,7 @@ func New(config Config) (c *Coordinator, err error) {
 		return nil, err
 	}
 	c = &Coordinator{
-		config: config, book: peer.NewBook(), machine: state.New(), joins: newJoinLimits(), history: newHistory(),
+		config: config, book: peer.NewBook(), machine: state.New(), joins: peer.NewRefusals(config.Now), history: newHistory(),
 		changed: make(chan struct{}, 1), failed: make(chan error, 1), moved: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())

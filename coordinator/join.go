@@ -5,8 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/coordinator/state"
@@ -16,40 +14,11 @@ import (
 	"github.com/posse-dev/posse/protocols/wire"
 )
 
-// joinLimits bounds refused joins a minute, from one address prefix and in all: who
-// guesses secrets gets nowhere, who mistyped one tries again.
-type joinLimits struct {
-	mu     sync.Mutex
-	since  time.Time
-	prefix map[string]int
-	total  int
-}
-
-func newJoinLimits() *joinLimits { return &joinLimits{prefix: map[string]int{}} }
-
-// allow reports whether another join may be tried; refused counts one that failed.
-func (l *joinLimits) allow(now time.Time, prefix string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.Sub(l.since) > time.Minute || now.Before(l.since) {
-		l.since, l.total = now, 0
-		clear(l.prefix)
-	}
-	return l.prefix[prefix] < wire.JoinFailuresPrefix && l.total < wire.JoinFailuresTotal
-}
-
-func (l *joinLimits) refused(prefix string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.prefix[prefix]++
-	l.total++
-}
-
 // serveJoin enrols whoever shows an invite. Whatever is wrong, a stranger is told
 // the same.
 func (c *Coordinator) serveJoin(ctx context.Context, from string, q *possev1.JoinRequest) (*possev1.JoinResponse, error) {
 	prefix := peer.Prefix(ctx)
-	if !c.joins.allow(c.config.Now(), prefix) {
+	if c.joins.Barred(prefix) {
 		return nil, &posse.Error{
 			Code: posse.ResourceExhausted, Reason: "LIMIT_EXCEEDED", Field: "joins", Message: "too many joins were refused",
 			Hint: "retry in a minute",
@@ -79,7 +48,7 @@ func (c *Coordinator) serveJoin(ctx context.Context, from string, q *possev1.Joi
 		return nil, err
 	}
 	if r.Err != nil {
-		c.joins.refused(prefix)
+		c.joins.Refuse(prefix)
 		c.config.Log.Info("a join was refused", "peer", from, "reason", r.Err.Reason)
 		return nil, r.Err
 	}

@@ -10,13 +10,8 @@ import (
 	"github.com/posse-dev/posse/dp/budget"
 	"github.com/posse-dev/posse/node/rounds"
 	"github.com/posse-dev/posse/node/store"
+	"github.com/posse-dev/posse/protocols/peer"
 	"github.com/posse-dev/posse/protocols/possev1"
-)
-
-// What a node signs, and for what. A signature of one is never one of the other.
-const (
-	OfferContext  = "posse/1 offer"
-	ReportContext = "posse/1 report"
 )
 
 // release lets a leaf out of the node, in the one order that is safe: the leaf
@@ -79,7 +74,7 @@ func (n *Node) offer(name string, e rounds.MakeOffer) (rounds.Offer, error) {
 	if err != nil {
 		return rounds.Offer{}, err
 	}
-	signature, err := n.identity.Sign(OfferContext, body)
+	signature, err := n.identity.Sign(peer.OfferContext, body)
 	if err != nil {
 		return rounds.Offer{}, err
 	}
@@ -106,7 +101,7 @@ func (n *Node) report(name string, e rounds.SendReport) (*possev1.SignedReport, 
 	if err != nil {
 		return nil, err
 	}
-	signature, err := n.identity.Sign(ReportContext, body)
+	signature, err := n.identity.Sign(peer.ReportContext, body)
 	if err != nil {
 		return nil, err
 	}

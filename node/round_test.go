@@ -81,8 +81,8 @@ func TestADecisionBecomesAVersion(t *testing.T) {
 	}
 	var signed possev1.SignedReport
 	require.NoError(t, proto.Unmarshal(l.reports[1][0], &signed))
-	assert.NoError(t, peer.Verify(n.ID(), ReportContext, signed.GetReport(), signed.GetSignature()))
-	assert.Error(t, peer.Verify(n.ID(), OfferContext, signed.GetReport(), signed.GetSignature()), "one signature, one meaning")
+	assert.NoError(t, peer.Verify(n.ID(), peer.ReportContext, signed.GetReport(), signed.GetSignature()))
+	assert.Error(t, peer.Verify(n.ID(), peer.OfferContext, signed.GetReport(), signed.GetSignature()), "one signature, one meaning")
 
 	l.publish(r)
 	wait(t, n, "version 1", func() bool { s, _ := n.Status("solver"); return s.Version == 1 })

@@ -214,7 +214,7 @@ func (c *cluster) serve(s *site) {
 			nonce := make([]byte, 32)
 			_, err := rand.Read(nonce)
 			require.NoError(s.t, err)
-			body, signature := s.sign(rounds.OfferContext, &possev1.Offer{
+			body, signature := s.sign(peer.OfferContext, &possev1.Offer{
 				Experiment: s.file.Name, Round: x.Round, BidMicro: 2_000_000, Nonce: nonce, Leaves: x.Claims,
 			})
 			raw, err := proto.Marshal(&possev1.SignedOffer{Offer: body, Signature: signature})
@@ -234,7 +234,7 @@ func (c *cluster) serve(s *site) {
 			for _, l := range x.Leaves {
 				report.Leaves = append(report.Leaves, &possev1.Leaf{Leaf: l.Number, Descriptor_: l.Descriptor[:], Released: l.Bytes})
 			}
-			body, signature := s.sign(rounds.ReportContext, report)
+			body, signature := s.sign(peer.ReportContext, report)
 			c.step(rounds.ReportCame{Node: s.name, Signed: &possev1.SignedReport{Report: body, Signature: signature}, Ticket: c.ticket})
 		case noderounds.Fetch:
 			version := e.VersionOf(x.Version)

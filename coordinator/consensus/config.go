@@ -75,11 +75,6 @@ func LAN() Timing {
 	return Timing{Heartbeat: time.Second, Election: time.Second, Lease: 500 * time.Millisecond, Commit: 50 * time.Millisecond}
 }
 
-// WAN is for replicas on different sites: 3 s, 3 s, 1.5 s.
-func WAN() Timing {
-	return Timing{Heartbeat: 3 * time.Second, Election: 3 * time.Second, Lease: 1500 * time.Millisecond, Commit: 100 * time.Millisecond}
-}
-
 // Loopback is for replicas in one process or on one machine, which elect a leader
 // within about a second: 300 ms, 300 ms, 200 ms.
 func Loopback() Timing {

@@ -24,12 +24,6 @@ type Config struct {
 	Elected int64
 }
 
-// What nodes sign, and for what: the contexts of peer.Identity.Sign.
-const (
-	OfferContext  = "posse/1 offer"
-	ReportContext = "posse/1 report"
-)
-
 // seenMs is for how long a node counts as connected after its last sign of life. A
 // watch takes at most 10 s.
 const seenMs = 15_000

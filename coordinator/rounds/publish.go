@@ -11,6 +11,7 @@ import (
 	"github.com/posse-dev/posse/incentives/contribution"
 	"github.com/posse-dev/posse/incentives/schedule"
 	"github.com/posse-dev/posse/mechanisms/statistics"
+	"github.com/posse-dev/posse/protocols/peer"
 	"github.com/posse-dev/posse/protocols/possev1"
 )
 
@@ -34,7 +35,7 @@ func (t *turn) reportCame(e ReportCame) {
 		t.answer(e.Ticket, false, closed(x, r.GetRound()))
 		return
 	}
-	if err := t.signed(e.Node, ReportContext, e.Signed.GetReport(), e.Signed.GetSignature()); err != nil {
+	if err := t.signed(e.Node, peer.ReportContext, e.Signed.GetReport(), e.Signed.GetSignature()); err != nil {
 		t.answer(e.Ticket, false, err)
 		return
 	}

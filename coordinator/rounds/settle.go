@@ -11,6 +11,7 @@ import (
 	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/incentives/auction"
 	"github.com/posse-dev/posse/mechanisms/statistics"
+	"github.com/posse-dev/posse/protocols/peer"
 	"github.com/posse-dev/posse/protocols/possev1"
 )
 
@@ -34,7 +35,7 @@ func (t *turn) offerCame(e OfferCame) {
 		t.answer(e.Ticket, false, closed(x, o.GetRound()))
 		return
 	}
-	if err := t.signed(e.Node, OfferContext, e.Signed.GetOffer(), e.Signed.GetSignature()); err != nil {
+	if err := t.signed(e.Node, peer.OfferContext, e.Signed.GetOffer(), e.Signed.GetSignature()); err != nil {
 		t.answer(e.Ticket, false, err)
 		return
 	}

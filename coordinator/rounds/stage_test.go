@@ -18,6 +18,7 @@ import (
 	"github.com/posse-dev/posse/mechanisms/catalogue"
 	"github.com/posse-dev/posse/mechanisms/statistics"
 	"github.com/posse-dev/posse/protocols/experiment"
+	"github.com/posse-dev/posse/protocols/peer"
 	"github.com/posse-dev/posse/protocols/possev1"
 )
 
@@ -223,7 +224,7 @@ func (s *stage) offer(node string, round uint64, bid int64, leaves ...uint64) {
 	raw, err := proto.Marshal(o)
 	require.NoError(s.t, err)
 	s.ask(node+"'s offer", func(ticket uint64) rounds.Event {
-		return rounds.OfferCame{Node: node, Ticket: ticket, Signed: &possev1.SignedOffer{Offer: raw, Signature: []byte("peer-" + node + rounds.OfferContext)}}
+		return rounds.OfferCame{Node: node, Ticket: ticket, Signed: &possev1.SignedOffer{Offer: raw, Signature: []byte("peer-" + node + peer.OfferContext)}}
 	})
 }
 
@@ -236,7 +237,7 @@ func (s *stage) report(node string, round uint64, leaves ...uint64) {
 	raw, err := proto.Marshal(r)
 	require.NoError(s.t, err)
 	s.ask(node+"'s report", func(ticket uint64) rounds.Event {
-		return rounds.ReportCame{Node: node, Ticket: ticket, Signed: &possev1.SignedReport{Report: raw, Signature: []byte("peer-" + node + rounds.ReportContext)}}
+		return rounds.ReportCame{Node: node, Ticket: ticket, Signed: &possev1.SignedReport{Report: raw, Signature: []byte("peer-" + node + peer.ReportContext)}}
 	})
 }
 

@@ -17,12 +17,6 @@ import (
 	"github.com/posse-dev/posse/protocols/possev1"
 )
 
-// What nodes sign, and for what.
-const (
-	offerContext  = "posse/1 offer"
-	reportContext = "posse/1 report"
-)
-
 // release is one delivered leaf.
 type release struct {
 	descriptor digest
@@ -76,7 +70,7 @@ func (r *replay) offers(b offersBody) {
 			}
 		}
 		if len(offer.Signed) > 0 {
-			if err := peer.Verify(r.nodes[offer.Node], offerContext, offer.Signed, offer.Signature); err != nil {
+			if err := peer.Verify(r.nodes[offer.Node], peer.OfferContext, offer.Signed, offer.Signature); err != nil {
 				r.fail("an offer is not signed by %s", offer.Node)
 			}
 		}
@@ -110,7 +104,7 @@ func (r *replay) reports(b reportsBody) {
 			r.fail("%s reports twice", got.Node)
 			continue
 		}
-		if err := peer.Verify(r.nodes[got.Node], reportContext, got.Signed, got.Signature); err != nil {
+		if err := peer.Verify(r.nodes[got.Node], peer.ReportContext, got.Signed, got.Signature); err != nil {
 			r.fail("a report is not signed by %s", got.Node)
 		}
 		var report possev1.Report

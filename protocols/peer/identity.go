@@ -45,6 +45,13 @@ func (i Identity) ID() string { return i.id.String() }
 // String returns the peer id, so that a key is never printed by accident.
 func (i Identity) String() string { return i.ID() }
 
+// What nodes sign, and for what: the contexts of [Identity.Sign]. A signature of one
+// is never one of the other.
+const (
+	OfferContext  = "posse/1 offer"
+	ReportContext = "posse/1 report"
+)
+
 // Sign signs message for one purpose. A signature made for one context verifies
 // for no other, and is none of the transport's.
 func (i Identity) Sign(context string, message []byte) ([]byte, error) {
