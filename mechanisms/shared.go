@@ -21,6 +21,11 @@ type Shared interface {
 	Plan(before Descriptor, m Model, nodes int) (Descriptor, error)
 	// Open returns the node's half of a window under d, which [Shared.Plan] made.
 	Open(d Descriptor) (Window, error)
+	// Check refuses statistics that no honest window under d gives, a whole release
+	// or its claim blocks: negative counts, sums of more than their records. A layout
+	// bounds each number alone; only the policy knows how they bound each other.
+	// Rewards may come windows after their decision, and an honest node must pass.
+	Check(d Descriptor, s *statistics.Set) error
 	// Information is what the auction weighs: the claim blocks of a released set,
 	// or the sum of several under one descriptor.
 	Information(d Descriptor, claim *statistics.Set) (statistics.Information, error)

@@ -62,7 +62,7 @@ func (t *turn) shapes(e *state.Experiment, r *possev1.Report) error {
 			return err
 		}
 		released, err := statistics.Decode(l.GetReleased())
-		if err != nil || !d.Layout.Fits(released) || !plausible(d.Layout, released, p.file.Rounds.MaxRecords) {
+		if err != nil || !d.Layout.Fits(released) || !plausible(d.Layout, released, p.file.Rounds.MaxRecords) || p.shared.Check(d, released) != nil {
 			return malformed("leaves.released")
 		}
 	}

@@ -79,7 +79,10 @@ func (t *turn) fits(e *state.Experiment, o *possev1.Offer) error {
 		if err != nil {
 			return err
 		}
-		if _, err := p.shared.Information(d, claim); err != nil || !plausible(d.Layout, claim, p.file.Rounds.MaxRecords) {
+		if p.shared.Check(d, claim) != nil || !plausible(d.Layout, claim, p.file.Rounds.MaxRecords) {
+			return malformed("leaves.claim")
+		}
+		if _, err := p.shared.Information(d, claim); err != nil {
 			return malformed("leaves.claim")
 		}
 	}

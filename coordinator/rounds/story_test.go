@@ -208,6 +208,9 @@ func TestAnOfferOrReportThatNoWindowCanHoldIsRefused(t *testing.T) {
 	require.NoError(t, s.play("ready west 60"))
 	require.NoError(t, s.play("offer west round=1 bid=0 leaf=0"))
 	assert.Equal(t, "  west's offer: refused: MALFORMED", s.lines[len(s.lines)-1])
+	s.inflate[0] = -100 // fewer than no records: the others' would count for less
+	require.NoError(t, s.play("offer west round=1 bid=0 leaf=0"))
+	assert.Equal(t, "  west's offer: refused: MALFORMED", s.lines[len(s.lines)-1])
 	s.inflate = [2]int64{0, 1 << 50} // and the offer's digest says so
 	require.NoError(t, s.play("offer west round=1 bid=0 leaf=0"))
 	require.NoError(t, s.play("decline north round=1"))

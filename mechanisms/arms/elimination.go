@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
@@ -207,6 +208,35 @@ func (e *Elimination) Layout() statistics.Layout { return e.layout }
 
 // Dimension is the number of arms.
 func (e *Elimination) Dimension() int { return len(e.settings.Arms) }
+
+// Check refuses counts below 0 or of arms that d has dropped, and, where counts are
+// those of records, a sum of more than ±B a record and its noise. Where slots are
+// counted, a leaf may hold more records than slots, since a reward whose own leaf
+// has left is taken up by a later one: there a sum is not held to its count.
+// Source: distributed 5.5.
+func (e *Elimination) Check(d mechanisms.Descriptor, s *statistics.Set) error {
+	p, err := decodePlan(d.Plan, len(e.settings.Arms))
+	if err != nil {
+		return err
+	}
+	count, sum := s.Block("count"), s.Block("sum") // a claim has no sum
+	if len(count) != len(e.settings.Arms) || sum != nil && len(sum) != len(count) {
+		return statistics.ErrShape
+	}
+	for a, n := range count {
+		if !slices.Contains(p.survivors, a) && n != 0 {
+			return posse.OutOfRange("count", fmt.Sprint(n), "0 for an arm that was dropped", "report the arms of the descriptor only")
+		}
+		if n < 0 {
+			return posse.OutOfRange("count", fmt.Sprint(n), "at least 0", "report what the window counted")
+		}
+		b := e.layout[1]
+		if e.byRecord && sum != nil && math.Abs(float64(sum[a])) > float64(n)*float64(b.Record)+b.Tail() {
+			return posse.OutOfRange("sum", "(withheld)", "within its count's records and the noise", "report what the window added up")
+		}
+	}
+	return nil
+}
 
 // Information is the arms' counts.
 func (e *Elimination) Information(d mechanisms.Descriptor, claim *statistics.Set) (statistics.Information, error) {

@@ -380,3 +380,52 @@ func TestLateRecordsOfADroppedArmAreForeign(t *testing.T) {
 	assert.ErrorIs(t, err, mechanisms.ErrForeign)
 	assert.Empty(t, record)
 }
+
+func TestStatisticsThatNoWindowGivesAreRefused(t *testing.T) {
+	arrival := func(m dp.Model) *mechanisms.Privacy {
+		p := private(m, big.NewRat(1, 1), 2)
+		p.PublicArrival = true
+		return p
+	}
+	const record, scale = 1 << 16, 2 << 16 // Laplace of C·Δ/ε
+	for name, row := range map[string]struct {
+		privacy *mechanisms.Privacy
+		count   int64
+		arm     int
+		sum     int64
+		field   string
+	}{
+		"slots, none of them rewarded":            {private(dp.Silo, big.NewRat(1, 1), 2), 10, 0, 0, ""},
+		"slots, and rewards of earlier ones":      {private(dp.Silo, big.NewRat(1, 1), 2), 1, 0, 1000 * record, ""},
+		"fewer slots than none":                   {private(dp.Silo, big.NewRat(1, 1), 2), -1, 0, 0, "count"},
+		"slots of an arm that was dropped":        {private(dp.Silo, big.NewRat(1, 1), 2), 1, 1, 0, "count"},
+		"records at the bound":                    {arrival(dp.Silo), 10, 0, -10*record - 91*scale, ""},
+		"records over the bound and any noise":    {arrival(dp.Silo), 10, 0, -10*record - 91*scale - 1, "sum"},
+		"noise of an arm that was dropped":        {arrival(dp.Silo), 0, 1, 91 * scale, ""},
+		"signs, each its record's":                {arrival(dp.Local), 10, 2, 10 * record, ""},
+		"one sign more than records":              {arrival(dp.Local), 10, 2, 11 * record, "sum"},
+		"signs without a record":                  {arrival(dp.Local), 0, 2, -record, "sum"},
+		"a sum whose size is not a number of its": {arrival(dp.Local), 10, 2, math.MinInt64, "sum"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := elimination(t, 3, func(s *mechanisms.Settings) { s.Privacy = row.privacy })
+			d := mechanisms.Descriptor{Layout: e.Layout(), Plan: plan{bound: 1, quota: 64, survivors: []int{0, 2}}.encode()}
+			set := e.Layout().Empty()
+			set.Block("count")[row.arm], set.Block("sum")[row.arm] = row.count, row.sum
+			err := e.Check(d, set)
+			claimed := e.Check(d, e.Layout().Claim(set))
+			if row.field == "" {
+				assert.NoError(t, err)
+				assert.NoError(t, claimed)
+				return
+			}
+			require.Error(t, err)
+			assert.Equal(t, row.field, posse.As(err).Field)
+			assert.Equal(t, row.field == "count", claimed != nil, "a claim shows counts alone")
+		})
+	}
+	e := elimination(t, 3, nil)
+	d := mechanisms.Descriptor{Plan: plan{bound: 1, quota: 64, survivors: []int{0}}.encode()}
+	require.Error(t, e.Check(d, elimination(t, 4, nil).Layout().Empty()), "another number of arms")
+	require.Error(t, e.Check(mechanisms.Descriptor{}, e.Layout().Empty()), "no plan")
+}

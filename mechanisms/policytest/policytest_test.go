@@ -156,6 +156,7 @@ type bent struct {
 	plan   func(*mechanisms.Descriptor, mechanisms.Model)
 	window func(bentWindow) bentWindow
 	claim  bool
+	check  bool
 }
 
 func (p *bent) Layout() statistics.Layout {
@@ -181,6 +182,13 @@ func (p *bent) Open(d mechanisms.Descriptor) (mechanisms.Window, error) {
 		return w, err
 	}
 	return p.window(bentWindow{Window: w}), nil
+}
+
+func (p *bent) Check(d mechanisms.Descriptor, s *statistics.Set) error {
+	if p.check && s.Block("count")[0] > 20 {
+		return statistics.ErrShape
+	}
+	return p.Elimination.Check(d, s)
 }
 
 func (p *bent) Information(d mechanisms.Descriptor, claim *statistics.Set) (statistics.Information, error) {
@@ -318,6 +326,7 @@ func TestSharedPoliciesThatBreakARuleAreFoundOut(t *testing.T) {
 			calls++
 			return mechanisms.Arm(calls % 3)
 		}})},
+		"a check that honest nodes fail":   {ruleCheck, dp.Silo, func(p *bent) { p.check = true }},
 		"information of another dimension": {ruleInfo, dp.Silo, func(p *bent) { p.claim = true }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -66,6 +66,8 @@ const (
 	whyInvalid   = "the decision stays open and the reward can be sent again"
 	ruleInfo     = "information has the policy's dimension, and claims of another shape are refused"
 	whyInfo      = "the auction adds offers up, and they come from strangers"
+	ruleCheck    = "what honest windows release passes the check, whole and as a claim"
+	whyCheck     = "a node that is refused for nothing has spent its users' budget for nothing"
 	ruleEnded    = "what has ended stays ended"
 	whyEnded     = "nodes stop reporting and never start again"
 	ruleNoNoise  = "with hardly any noise the policy chooses as it does without"
@@ -148,6 +150,9 @@ func (c SharedCase) walk(out *violations, p mechanisms.Shared, src noise.Source)
 			if err != nil {
 				out.add(ruleWorks, whyWorks, "a leaf of node %d under version %d: %v", node, version, err)
 				return nil, false
+			}
+			if err := errors.Join(p.Check(d, released), p.Check(d, layout.Claim(released))); err != nil {
+				out.add(ruleCheck, whyCheck, "node %d under version %d: %v", node, version, err)
 			}
 			if err := sum.Merge(released); err != nil {
 				out.add(ruleWorks, whyWorks, "adding up: %v", err)
