@@ -8,6 +8,7 @@ import (
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/coordinator/state"
+	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/incentives/auction"
 	"github.com/posse-dev/posse/mechanisms/statistics"
@@ -65,15 +66,28 @@ func (t *turn) signed(node, context string, message, signature []byte) error {
 	return t.config.Verify(n.PeerID, context, message, signature)
 }
 
-// fits holds the claims of an offer to their descriptors.
+// fits holds the claims of an offer to their descriptors, and what a record is said
+// to have cost to the first one: epsilon may be lowered later, never raised.
 func (t *turn) fits(e *state.Experiment, o *possev1.Offer) error {
 	p, err := t.problem(e)
+	if err != nil {
+		return err
+	}
+	first, err := p.descriptor(e, e.Initial().Digest)
+	if err != nil {
+		return err
+	}
+	most, err := first.Layout.RecordSpend()
 	if err != nil {
 		return err
 	}
 	for _, l := range o.GetLeaves() {
 		if len(l.GetDescriptor_()) != 32 {
 			return malformed("leaves.descriptor")
+		}
+		spend := dp.Spend{NanoEpsilon: l.GetNanoEpsilon(), PicoRho: l.GetPicoRho(), AttoDelta: l.GetAttoDelta()}
+		if spend.Exceeds(most) {
+			return malformed("leaves.nano_epsilon")
 		}
 		d, claim, err := p.claim(e, [32]byte(l.GetDescriptor_()), l.GetClaim())
 		if err != nil {

@@ -49,6 +49,7 @@ type stage struct {
 	ticket    uint64
 	lines     []string // what happened
 	inflate   [2]int64 // what nodes add to the numbers of the claim, and of the rest
+	overspend uint64   // what a record is said to cost above its ε
 	commits   []string // kinds of the commands of rounds, in order
 }
 
@@ -218,7 +219,7 @@ func (s *stage) offer(node string, round uint64, bid int64, leaves ...uint64) {
 		set := s.release(node, leaf)
 		sum := sha256.Sum256(set.Encode())
 		o.Leaves = append(o.Leaves, &possev1.LeafClaim{
-			Leaf: leaf, Descriptor_: digest[:], Claim: d.Layout.Claim(set).Encode(), Digest: sum[:], NanoEpsilon: 1e9,
+			Leaf: leaf, Descriptor_: digest[:], Claim: d.Layout.Claim(set).Encode(), Digest: sum[:], NanoEpsilon: 1e9 + s.overspend,
 		})
 	}
 	raw, err := proto.Marshal(o)

@@ -211,6 +211,10 @@ func TestAnOfferOrReportThatNoWindowCanHoldIsRefused(t *testing.T) {
 	s.inflate[0] = -100 // fewer than no records: the others' would count for less
 	require.NoError(t, s.play("offer west round=1 bid=0 leaf=0"))
 	assert.Equal(t, "  west's offer: refused: MALFORMED", s.lines[len(s.lines)-1])
+	s.inflate[0], s.overspend = 0, 1 // a user's loss on the privacy page would be untrue
+	require.NoError(t, s.play("offer west round=1 bid=0 leaf=0"))
+	assert.Equal(t, "  west's offer: refused: MALFORMED", s.lines[len(s.lines)-1])
+	s.overspend = 0
 	s.inflate = [2]int64{0, 1 << 50} // and the offer's digest says so
 	require.NoError(t, s.play("offer west round=1 bid=0 leaf=0"))
 	require.NoError(t, s.play("decline north round=1"))
