@@ -1,3 +1,4 @@
+// Package experiments_test holds the files of this folder to what their statements say.
 package experiments_test
 
 import (
