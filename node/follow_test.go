@@ -387,7 +387,7 @@ func TestANodeThatHasNotJoinedSaysSo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "node")
 	_, err := New(testConfig(dir))
 	assert.Equal(t, "NOT_ENROLLED", posse.As(err).Reason)
-	assert.False(t, Exists(dir))
+	assert.NoFileExists(t, filepath.Join(dir, clusterFile))
 	_, err = peer.LoadOrCreate(dir)
 	require.NoError(t, err)
 	for name, text := range map[string]string{"empty": "", "no JSON": "{", "no replicas": `{"name":"x"}`} {
@@ -399,7 +399,7 @@ func TestANodeThatHasNotJoinedSaysSo(t *testing.T) {
 	c := Cluster{Name: "north", Cluster: "one", Origin: origin, Replicas: []Replica{{Name: "r", PeerID: "p"}}}
 	require.NoError(t, WriteCluster(dir, c))
 	require.NoError(t, WriteCluster(dir, c), "the same answer again")
-	assert.True(t, Exists(dir))
+	assert.FileExists(t, filepath.Join(dir, clusterFile))
 	c.Cluster = "two"
 	assert.Equal(t, "CONFLICT", posse.As(WriteCluster(dir, c)).Reason)
 }

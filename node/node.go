@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/posse-dev/posse/mechanisms"
@@ -213,9 +211,3 @@ func (n *Node) Changed() <-chan struct{} {
 }
 
 func (n *Node) nowMS() int64 { return n.clock.ms() }
-
-// Exists reports whether dir holds a node that joined.
-func Exists(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, clusterFile))
-	return err == nil
-}
