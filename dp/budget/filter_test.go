@@ -185,10 +185,10 @@ func TestTwinThatChecksThenAddsOverspends(t *testing.T) {
 	assert.Less(t, refused, int64(count/2), "more charges passed than the limit allows: the test above would see it")
 }
 
-// Ten million unit charges on a budget of one less: run with POSSE_SOAK=1.
+// Ten million unit charges on a budget of one less: part of `make soak`.
 func TestTenMillionConcurrentCharges(t *testing.T) {
 	if os.Getenv("POSSE_SOAK") == "" {
-		t.Skip("a soak test: set POSSE_SOAK=1")
+		t.Skip("ten million charges: run `make soak`, which sets POSSE_SOAK")
 	}
 	const count = 10_000_000
 	f, err := budget.NewFilter(budget.Pure, epsilon(count-1), "x")

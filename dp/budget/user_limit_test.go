@@ -260,7 +260,7 @@ func TestConcurrentUserChargesNeverOverspendByOne(t *testing.T) {
 
 func TestMemoryPerPseudonym(t *testing.T) {
 	if testing.Short() {
-		t.Skip("fills memory")
+		t.Skip("200,000 pseudonyms in memory: left out under -short")
 	}
 	const n = 200_000
 	l, err := budget.NewUserLimit(epsilon(math.MaxUint64))
