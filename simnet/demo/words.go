@@ -22,18 +22,21 @@ func (sc *scene) words(s *Summary) []string {
 		out = append(out, fmt.Sprintf("On this traffic no %s is better than choosing at random.", sc.arm[0]))
 	case many && together > alone:
 		out = append(out, fmt.Sprintf("Learning together closed %s of the gap between choosing at random and always choosing the best %s; each alone would have closed %s.",
-			percent(together), sc.arm[0], percent(alone)))
+			closed(together), sc.arm[0], closed(alone)))
 	case many:
-		out = append(out, fmt.Sprintf("Learning together did not help here: %s of the gap together, %s each alone.", percent(together), percent(alone)))
+		out = append(out, fmt.Sprintf("Learning together did not help here: %s of the gap together, %s each alone.", closed(together), closed(alone)))
 	default:
-		out = append(out, fmt.Sprintf("One organisation by itself closed %s of the gap between choosing at random and always choosing the best %s.", percent(together), sc.arm[0]))
+		out = append(out, fmt.Sprintf("One organisation by itself closed %s of the gap between choosing at random and always choosing the best %s.", closed(together), sc.arm[0]))
 	}
 	if ok {
-		out = append(out, fmt.Sprintf("Without privacy it would have been %s: privacy cost %.0f points.", percent(plain), math.Round(100*(plain-together))))
+		out = append(out, fmt.Sprintf("Without privacy it would have been %s: privacy cost %s.", closed(plain), cost(points(plain)-points(together))))
 	}
-	if sc.perReward != 0 {
-		worth := (s.Learning.MeanReward - b.Uniform) * float64(s.Decisions) * sc.perReward
-		out = append(out, fmt.Sprintf("Over %s decisions that is %.0f %s saved against choosing at random.", thousands(s.Decisions), worth, sc.unit))
+	if worth := math.Round((s.Learning.MeanReward - b.Uniform) * float64(s.Decisions) * sc.perReward); worth != 0 {
+		did := "saved"
+		if worth < 0 {
+			did = "lost"
+		}
+		out = append(out, fmt.Sprintf("Over %s decisions that is %.0f %s %s against choosing at random.", thousands(s.Decisions), math.Abs(worth), sc.unit, did))
 	}
 	if s.Learning.FinalArm != nil {
 		out = append(out, fmt.Sprintf("Learning ended: %s is the last of %d %s.", *s.Learning.FinalArm, sc.traffic.Arms, sc.arm[1]))
@@ -82,7 +85,34 @@ func balance(ok bool) string {
 	return "DO NOT BALANCE"
 }
 
-func percent(x float64) string { return fmt.Sprintf("%.0f %%", 100*x) }
+func percent(x float64) string { return fmt.Sprintf("%d %%", points(x)) }
+
+func points(x float64) int { return int(math.Round(100 * x)) }
+
+// closed says how much of the gap was closed: on a short play it may be less than
+// choosing at random would have done.
+func closed(share float64) string {
+	switch n := points(share); {
+	case n < 0:
+		return fmt.Sprintf("less than nothing (−%d %%)", -n)
+	case n == 0:
+		return "nothing"
+	default:
+		return percent(share)
+	}
+}
+
+// cost says what privacy took of the gap, in per cent of it.
+func cost(points int) string {
+	switch {
+	case points <= 0: // noise may be lucky
+		return "nothing here"
+	case points == 1:
+		return "1 point"
+	default:
+		return fmt.Sprintf("%d points", points)
+	}
+}
 
 // thousands writes 60000 as 60,000.
 func thousands(n int) string {
