@@ -105,9 +105,6 @@ func (s Spend) Delta() float64 { return ratio(s.AttoDelta, AttoPerDelta, big.ToP
 // EpsilonLeft returns ε for a screen, rounded down: for limits and remainders.
 func (s Spend) EpsilonLeft() float64 { return ratio(s.NanoEpsilon, NanoPerEpsilon, big.ToNegativeInf) }
 
-// RhoLeft returns ρ for a screen, rounded down.
-func (s Spend) RhoLeft() float64 { return ratio(s.PicoRho, PicoPerRho, big.ToNegativeInf) }
-
 // DeltaLeft returns δ for a screen, rounded down.
 func (s Spend) DeltaLeft() float64 { return ratio(s.AttoDelta, AttoPerDelta, big.ToNegativeInf) }
 

@@ -125,12 +125,6 @@ func squaredNorm(x []int64) *big.Int {
 // Decode returns n·2^−bits, rounded to the nearest float64.
 func (e Encoding) Decode(n int64) float64 { return math.Ldexp(float64(n), -int(e.bits)) }
 
-// ScaleBits returns the number of binary digits after the point.
-func (e Encoding) ScaleBits() uint8 { return e.bits }
-
-// Bound returns a copy of the exact bound.
-func (e Encoding) Bound() *big.Rat { return new(big.Rat).Set(e.bound) }
-
 // Limit returns the largest absolute value of an encoded number, ⌊bound·2^bits +
 // 1/2⌋: the sensitivity of a sum to one record (zero-out; twice that for replace).
 func (e Encoding) Limit() int64 { return e.limit }

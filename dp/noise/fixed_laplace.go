@@ -11,7 +11,6 @@ import (
 // not exact: Distance bounds how far off a variate is. The zero value is not valid.
 // The argument is in fixed_laplace.md.
 type FixedLaplace struct {
-	law        DiscreteLaplace
 	thresholds [][2]uint64 // of each bit of a magnitude: high and low word of 2^128 times its chance
 }
 
@@ -24,7 +23,7 @@ const (
 // (about a millisecond at the largest scales): keep it.
 func NewFixedLaplace(law DiscreteLaplace) FixedLaplace {
 	law.mustBeValid()
-	f := FixedLaplace{law: law}
+	var f FixedLaplace
 	rate := new(big.Rat).SetFrac(new(big.Int).SetUint64(law.den), new(big.Int).SetUint64(law.num))
 	one := new(big.Int).Lsh(big.NewInt(1), fixedDigit)
 	for tail := big.NewRat(fixedTail, 1); ; {
@@ -69,12 +68,6 @@ func expNegative(r *big.Rat) *big.Int {
 	}
 	return sum
 }
-
-// Law returns the law that is approached.
-func (f FixedLaplace) Law() DiscreteLaplace { return f.law }
-
-// Variance is that of the law.
-func (f FixedLaplace) Variance() float64 { return f.law.Variance() }
 
 // Distance returns an upper bound of the statistical distance of one variate from
 // the law, 2(K·2^−128 + e^−70) for K bits a magnitude, about 2^−100. A release of d

@@ -90,9 +90,3 @@ func (s *stream) below64(num, den uint64) bool {
 
 // Variance returns that of one share, 2p/((1−p)²h), in squared grid units.
 func (s LaplaceShare) Variance() float64 { return s.total.Variance() / float64(s.honest) }
-
-// Total returns the law of the sum of honest shares, whose Spend is the charge.
-func (s LaplaceShare) Total() DiscreteLaplace { return s.total }
-
-// Honest returns how many parties are needed.
-func (s LaplaceShare) Honest() uint64 { return s.honest }

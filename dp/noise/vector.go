@@ -8,10 +8,9 @@ import (
 )
 
 // Law is what a vector is noised with: independent integers of one distribution.
-// [DiscreteLaplace], [DiscreteGaussian] and the shares of both satisfy it.
+// [DiscreteLaplace], [FixedLaplace], [DiscreteGaussian] and [LaplaceShare] satisfy it.
 type Law interface {
 	Fill(dst []int64, src Source)
-	Variance() float64
 }
 
 // Add adds independent noise to each coordinate of x. A sum that does not fit int64
