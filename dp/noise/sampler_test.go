@@ -112,6 +112,22 @@ func TestCalibrationCostsWhatWasAskedAndNotMore(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// The time of a draw says nothing of its value; what that costs is added to the promise.
+func ExampleNewFixedLaplace() {
+	law, _ := noise.LaplaceFor(1, dp.Spend{NanoEpsilon: 1e9})
+	fixed := noise.NewFixedLaplace(law)
+
+	counts := []int64{120, 80}
+	if err := noise.Add(counts, fixed, noise.Secure{}); err != nil {
+		fmt.Println(err)
+	}
+	delta := (1 + math.E) * float64(len(counts)) * fixed.Distance()
+	atto, _ := dp.SpendOfDelta(new(big.Rat).SetFloat64(delta))
+	fmt.Println(fixed.Words(), "words a variate, at most", atto, "beside", law.Spend(1))
+	// Output:
+	// 28 words a variate, at most δ 1e-18 beside ε 1
+}
+
 func ExampleLaplaceFor() {
 	p, _ := dp.NewParams("1", "0")
 	record, _ := p.RecordSpend(2) // a user may give two records
