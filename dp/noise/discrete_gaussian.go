@@ -21,8 +21,7 @@ type DiscreteGaussian struct {
 	// For the fast test from σ = 1 on: κ = t²/2σ² in 2^−60, rounded down, and
 	// c/t = σ²/t² as whole part and 2^−64, rounded down. Below σ = 1, where t = 1:
 	// γ of the first magnitudes in 2^−48, rounded down.
-	quick      bool
-	kappa      uint64
+	kappa      uint64 // 0 below σ = 1
 	centreInt  uint64
 	centreFrac uint64
 	small      [8]uint64
@@ -31,9 +30,9 @@ type DiscreteGaussian struct {
 
 // Range of σ², in squared grid units, and of the fraction's denominator.
 const (
-	minSigma2Bits    = 20  // at least 2^−20
-	maxSigma2Bits    = 100 // at most 2^100
-	maxSigma2DenBits = 33  // denominator at most 2^32
+	minSigma2Bits = 20      // at least 2^−20
+	maxSigma2Bits = 100     // at most 2^100
+	maxSigma2Den  = 1 << 32 // denominator at most 2^32
 )
 
 // NewDiscreteGaussian returns the law of σ² = num/den in squared grid units, in
@@ -54,7 +53,7 @@ func NewDiscreteGaussianRat(sigma2 *big.Rat) (DiscreteGaussian, error) {
 	if sigma2.Cmp(lowest) < 0 || sigma2.Cmp(highest) > 0 {
 		return DiscreteGaussian{}, posse.OutOfRange("sigma2", sigma2.RatString(), "[2^-20, 2^100] squared grid units", "")
 	}
-	if sigma2.Denom().BitLen() > maxSigma2DenBits || sigma2.Denom().Cmp(big.NewInt(1<<32)) > 0 {
+	if sigma2.Denom().Cmp(big.NewInt(maxSigma2Den)) > 0 {
 		return DiscreteGaussian{}, posse.OutOfRange("sigma2", sigma2.RatString(), "a denominator in [1, 2^32]", "round it up")
 	}
 	g := DiscreteGaussian{num: new(big.Int).Set(sigma2.Num()), den: new(big.Int).Set(sigma2.Denom())}
@@ -87,14 +86,8 @@ func GaussianFor(sensitivity2 *big.Int, s dp.Spend) (DiscreteGaussian, error) {
 	sigma2 := new(big.Rat).SetFrac(
 		new(big.Int).Mul(sensitivity2, new(big.Int).SetUint64(dp.PicoPerRho)),
 		new(big.Int).Mul(big.NewInt(2), new(big.Int).SetUint64(s.PicoRho)))
-	if sigma2.Denom().BitLen() > maxSigma2DenBits-1 {
-		scaled := new(big.Int).Lsh(sigma2.Num(), maxSigma2DenBits-1)
-		rest := new(big.Int)
-		scaled.QuoRem(scaled, sigma2.Denom(), rest)
-		if rest.Sign() > 0 {
-			scaled.Add(scaled, big.NewInt(1))
-		}
-		sigma2.SetFrac(scaled, new(big.Int).Lsh(big.NewInt(1), maxSigma2DenBits-1))
+	if den := big.NewInt(maxSigma2Den); sigma2.Denom().Cmp(den) > 0 {
+		sigma2.SetFrac(ceilRat(new(big.Rat).Mul(sigma2, new(big.Rat).SetInt(den))), den)
 	}
 	return NewDiscreteGaussianRat(sigma2)
 }
@@ -115,7 +108,7 @@ func (g *DiscreteGaussian) prepare() {
 	}
 	t2 := new(big.Int).SetUint64(g.t)
 	t2.Mul(t2, t2)
-	// κ = t²·den/(2·num) < 2.01 for σ ≥ 1, t ≤ σ+1
+	// κ = t²·den/(2·num) in [1/2, 2.01) for σ ≥ 1, σ ≤ t ≤ σ+1: above 0, and 64 bits hold it
 	k := new(big.Int).Mul(t2, g.den)
 	k.Lsh(k, 59).Quo(k, g.num)
 	// σ²/t² = num/(den·t²) ≤ 1 (or a hair above at σ = 2^50)
@@ -123,7 +116,6 @@ func (g *DiscreteGaussian) prepare() {
 	c.Quo(c, t2.Mul(t2, g.den))
 	frac := new(big.Int).And(c, new(big.Int).SetUint64(math.MaxUint64))
 	g.kappa, g.centreFrac, g.centreInt = k.Uint64(), frac.Uint64(), c.Rsh(c, 64).Uint64()
-	g.quick = k.IsUint64()
 }
 
 // Sigma2 returns a copy of the exact σ².
@@ -174,7 +166,7 @@ func (g DiscreteGaussian) accept(s *stream, m uint64) bool {
 		return g.acceptExact(s, m)
 	case m < g.smalls:
 		return s.acceptNear(g.small[m], gammaSlack, func() (num, den *big.Int) { return g.gamma(m) })
-	case !g.quick || m/g.t >= 31:
+	case g.kappa == 0 || m/g.t >= 31:
 		return g.acceptExact(s, m)
 	}
 	return s.acceptNear(g.fastGamma(m), gammaSlack, func() (num, den *big.Int) { return g.gamma(m) })

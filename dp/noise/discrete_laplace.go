@@ -170,13 +170,8 @@ func roundUp(x *big.Rat, bits int) (num, den *big.Int) {
 	// |x| < 2^(length difference + 1): leave bits−1 bits for the numerator
 	shift := bits - 2 - (x.Num().BitLen() - x.Denom().BitLen())
 	shift = max(0, min(shift, bits-1))
-	num = new(big.Int).Lsh(x.Num(), uint(shift))
-	rest := new(big.Int)
-	num.QuoRem(num, x.Denom(), rest)
-	if rest.Sign() > 0 {
-		num.Add(num, big.NewInt(1))
-	}
-	return num, new(big.Int).Lsh(big.NewInt(1), uint(shift))
+	den = new(big.Int).Lsh(big.NewInt(1), uint(shift))
+	return ceilRat(new(big.Rat).Mul(x, new(big.Rat).SetInt(den))), den
 }
 
 func gcd(a, b uint64) uint64 {
