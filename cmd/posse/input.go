@@ -61,18 +61,22 @@ func compute[T any](ctx context.Context, work func() (T, error)) (T, error) {
 }
 
 func unreadable(name string, err error) error {
-	why := "it can't be read"
+	return &posse.Error{
+		Code: posse.InvalidArgument, Reason: "FILE_NOT_FOUND", Field: "file", Value: quoted(name), File: name, Allowed: "a file that can be read, or - for stdin",
+		Message: fmt.Sprintf("%s: %s", plain(name), why(err, "it can't be read")), Hint: "check the path", Cause: err,
+	}
+}
+
+// why is what the system says of a file, without the path, or else otherwise.
+func why(err error, otherwise string) string {
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		why = "there is no such file"
+		return "there is no such file"
 	case errors.As(err, &path):
-		why = path.Err.Error()
+		return path.Err.Error()
 	}
-	return &posse.Error{
-		Code: posse.InvalidArgument, Reason: "FILE_NOT_FOUND", Field: "file", Value: quoted(name), File: name, Allowed: "a file that can be read, or - for stdin",
-		Message: fmt.Sprintf("%s: %s", plain(name), why), Hint: "check the path", Cause: err,
-	}
+	return otherwise
 }
 
 // label is what messages call an input.

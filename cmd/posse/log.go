@@ -200,12 +200,12 @@ func (p *program) bundle(cmd *cobra.Command, dir string, at *remote) (verify.Bun
 func writeBundle(dir string, b verify.Bundle) error {
 	if old, err := os.ReadDir(dir); err == nil && len(old) > 0 {
 		return &posse.Error{
-			Code: posse.InvalidArgument, Reason: "CONFLICT", Field: "--out", Value: quoted(dir), Allowed: "an empty or a new folder",
+			Code: posse.AlreadyExists, Reason: "ALREADY_EXISTS", Field: "--out", Value: quoted(dir), Allowed: "an empty or a new folder",
 			Message: dir + " is not empty", Hint: "name another folder",
 		}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+		return unwritable(dir, err)
 	}
 	var leaves, notes bytes.Buffer
 	for _, leaf := range b.Leaves {
@@ -221,7 +221,7 @@ func writeBundle(dir string, b verify.Bundle) error {
 		checkpointsFile: notes.Bytes(),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			return err
+			return unwritable(filepath.Join(dir, name), err)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,15 +51,20 @@ func (k *keeper) open() (*fast.State, error) {
 	case err == nil:
 		return nil, notEmpty(k.folder)
 	}
-	return nil, &posse.Error{
-		Code: posse.InvalidArgument, Reason: "FILE_UNWRITABLE", Field: "--out", Value: k.folder,
-		Message: "the folder for the results can't be made", Hint: "choose another one", Cause: err,
+	return nil, unwritable(k.folder, err)
+}
+
+// unwritable is the error for a folder or file below --out that can't be made.
+func unwritable(path string, err error) error {
+	return &posse.Error{
+		Code: posse.FailedPrecondition, Reason: "FILE_UNWRITABLE", Field: "--out", Value: quoted(path), Allowed: "a folder that can be made and written to",
+		Message: fmt.Sprintf("%s can't be written: %s", plain(path), why(err, "the disk refuses it")), Hint: "choose another folder, or free space", Cause: err,
 	}
 }
 
 func notEmpty(folder string) *posse.Error {
 	return &posse.Error{
-		Code: posse.InvalidArgument, Reason: "ALREADY_EXISTS", Field: "--out", Value: folder, Allowed: "a folder that does not exist yet, or one of a stopped run",
+		Code: posse.AlreadyExists, Reason: "ALREADY_EXISTS", Field: "--out", Value: folder, Allowed: "a folder that does not exist yet, or one of a stopped run",
 		Message: "the folder for the results is not empty", Hint: "choose another one; results are never overwritten",
 	}
 }
@@ -87,7 +93,7 @@ func (k *keeper) write(s *fast.State) error {
 func replace(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
-		return err
+		return unwritable(path, err)
 	}
 	_, err = f.Write(data)
 	if err == nil {
@@ -99,8 +105,9 @@ func replace(path string, data []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
+		return unwritable(path, err)
 	}
-	return err
+	return nil
 }
 
 // maxState bounds what is read of a state.
@@ -167,7 +174,7 @@ func (p *program) writeSimulation(folder string, state *fast.State) error {
 		}
 	}
 	if err := os.Remove(filepath.Join(folder, stateName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return unwritable(filepath.Join(folder, stateName), err)
 	}
 	p.note("wrote %s: result.json  curves.csv  manifest.json", folder)
 	return nil
