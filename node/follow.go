@@ -70,7 +70,7 @@ func (n *Node) watch(ctx context.Context, l *link, views chan<- news) {
 			} else if !ok && !told && now.Sub(silent) >= silence {
 				told = true
 				n.cfg.Log.Warn("no replica of the coordinator answers: the node goes on deciding and takes part in no round",
-					"hint", "check the network, and with the operator that the node is not revoked")
+					"hint", "check the network, that private is set if replicas are at loopback or private addresses, and with the operator that the node is not revoked")
 			}
 			l.pause(ctx)
 			continue

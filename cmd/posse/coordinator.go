@@ -93,7 +93,7 @@ func (p *program) serveReplica(ctx context.Context, config coordinator.Config) e
 	}
 	if err := c.Start(ctx); err != nil {
 		_ = c.Close() // the start's error says more
-		return err
+		return unreached(err, config.Private)
 	}
 	if config.Init {
 		begun(ctx, c)

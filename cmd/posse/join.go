@@ -46,6 +46,17 @@ func (p *program) invite(ctx context.Context) (coordinator.Token, error) {
 	return coordinator.ParseToken(line)
 }
 
+// unreached names --private where nobody could be reached: without it loopback and
+// private addresses are not even tried.
+func unreached(err error, private bool) error {
+	e := *posse.As(err)
+	if private || e.Reason != "PEER_UNREACHABLE" {
+		return err
+	}
+	e.Hint = "check that a replica runs and that its address is right; one at a loopback or private address needs --private"
+	return &e
+}
+
 // joined is what `posse node join -o json` prints.
 type joined struct {
 	Node     string   `json:"node"`
@@ -89,7 +100,7 @@ func (p *program) nodeJoin() *cobra.Command {
 			}
 			c, err := node.Join(ctx, dir, in, private)
 			if err != nil {
-				return err
+				return unreached(err, private)
 			}
 			out := joined{Node: c.Name, Cluster: c.Cluster, Replicas: []string{}, Dir: dir}
 			for _, r := range c.Replicas {
