@@ -86,8 +86,8 @@ func TestFollowerSaysWhoLeads(t *testing.T) {
 	require.Eventually(t, func() bool { _, known := follower.Leader(); return known }, 5*time.Second, 10*time.Millisecond)
 	_, _, err := follower.Propose(t.Context(), []byte("x"))
 	assert.ErrorIs(t, err, consensus.ErrNotLeader)
-	assert.Equal(t, led.host.ID(), consensus.LeaderHint(err))
 	assert.Equal(t, "NO_LEADER", posse.As(err).Reason)
+	assert.Equal(t, led.host.ID(), posse.As(err).Value)
 	assert.ErrorIs(t, follower.ReadPoint(t.Context()), consensus.ErrNotLeader)
 }
 

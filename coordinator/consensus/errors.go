@@ -12,7 +12,7 @@ import (
 
 var (
 	// ErrNotLeader is behind the error of a call that only the leader can serve:
-	// nothing was done. [LeaderHint] reads the leader's id from it.
+	// nothing was done. The error's Value is the leader's id, as far as it is known.
 	ErrNotLeader = errors.New("not the leader")
 	// ErrUnknownOutcome is behind the error of a command that may or may not be
 	// committed. Send the same command again, with the same ids.
@@ -34,26 +34,11 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("log is damaged at index %d: %s", e.Index, e.Why)
 }
 
-// notLeader holds who is, as far as this replica knows.
-type notLeader struct{ leader string }
-
-func (e *notLeader) Error() string   { return ErrNotLeader.Error() }
-func (e *notLeader) Is(t error) bool { return t == ErrNotLeader }
-
-// LeaderHint returns the leader's peer id that came with [ErrNotLeader], "" when
-// there is none or when err is another error.
-func LeaderHint(err error) string {
-	if e, ok := errors.AsType[*notLeader](err); ok {
-		return e.leader
-	}
-	return ""
-}
-
 func (c *Consensus) notLeader() error {
 	leader, known := c.Leader()
 	e := &posse.Error{
-		Code: posse.Unavailable, Reason: "NO_LEADER",
-		Message: "this replica is not the leader", Hint: "ask the leader", Value: leader, Cause: &notLeader{leader},
+		Code: posse.Unavailable, Reason: "NO_LEADER", Field: "leader", Value: leader,
+		Message: "this replica is not the leader", Hint: "ask the leader", Cause: ErrNotLeader,
 	}
 	if !known {
 		e.Message, e.Hint = "the cluster has no leader", "retry in a second"

@@ -12,7 +12,7 @@ import (
 // Propose commits a command and returns what the machine made of it, and its index
 // in the log. When it returns, a majority holds the command durably.
 //
-// [ErrNotLeader]: nothing was done; [LeaderHint] says whom to ask. LIMIT_EXCEEDED:
+// [ErrNotLeader]: nothing was done; its Value says whom to ask. LIMIT_EXCEEDED:
 // the command is too long or too many wait; nothing was done. [ErrUnknownOutcome]:
 // it may be committed, now or later; send the same command again. DISK_FULL is an
 // unknown outcome, too.
