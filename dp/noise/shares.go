@@ -62,29 +62,11 @@ draw:
 			if hi != 0 {
 				panic("noise: share beyond 2^44") // the scale is at most 2^50 and k was kept so far: no chance
 			}
-			if !words.below64(den-s.honest+1, den) {
+			if !realBelow(den-s.honest+1, den, words.next) {
 				continue draw
 			}
 		}
 		return k
-	}
-}
-
-// below64 returns true with chance num/den, num ≤ den: [Bernoulli] on a stream.
-func (s *stream) below64(num, den uint64) bool {
-	if num == den {
-		return true
-	}
-	for {
-		digit, rest := bits.Div64(num, 0, den)
-		w := s.next()
-		if w != digit {
-			return w < digit
-		}
-		if rest == 0 {
-			return false
-		}
-		num = rest
 	}
 }
 

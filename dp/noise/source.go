@@ -51,9 +51,7 @@ func (s *stream) refill() {
 	case Secure:
 		src.fill(s.words[:n])
 	case *Philox:
-		for i := range n {
-			s.words[i] = src.Uint64()
-		}
+		src.Fill(s.words[:n])
 	case *Seeded:
 		for i := range n {
 			s.words[i] = src.Uint64()

@@ -24,13 +24,18 @@ func Bernoulli(num, den uint64, src Source) bool {
 	if den == 0 || num > den {
 		panic("noise: chance outside [0, 1]")
 	}
+	return realBelow(num, den, src.Uint64)
+}
+
+// realBelow returns whether a uniform real with the given digits is below num/den,
+// num ≤ den, in base 2^64.
+func realBelow(num, den uint64, next func() uint64) bool {
 	if num == den {
 		return true
 	}
 	for {
-		// digits of num/den in base 2^64 against digits of a uniform real
 		digit, rest := bits.Div64(num, 0, den)
-		w := src.Uint64()
+		w := next()
 		if w != digit {
 			return w < digit
 		}
