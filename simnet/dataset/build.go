@@ -85,7 +85,7 @@ func (b *builder) divide() ([]part, error) {
 	}
 	if b.byHash {
 		if err := deal(b.samples, n); err != nil {
-			return nil, err
+			return nil, b.tooMany(err)
 		}
 		b.say("Rows were divided into %s by a hash.", countOf(n, "node"))
 		return grouped(b.samples), nil
@@ -99,7 +99,7 @@ func (b *builder) divide() ([]part, error) {
 	}
 	parts, err := partition(b.samples, n)
 	if err != nil {
-		return nil, err
+		return nil, b.tooMany(err)
 	}
 	how := "one a node"
 	switch {
@@ -118,6 +118,18 @@ func (b *builder) divide() ([]part, error) {
 	}
 	b.say("%s %s, %s; traffic is %s.", thousands(len(groups)), things, how, traffic)
 	return parts, nil
+}
+
+// tooMany says of an error about the number of nodes that it is the set's own, where
+// nobody gave one.
+func (b *builder) tooMany(err error) error {
+	if b.in.options.Nodes > 0 {
+		return err
+	}
+	e := *posse.As(err)
+	e.Message, e.Value = "the data are too few to divide", e.Value+", the default"
+	e.Hint = "give a smaller number of nodes, or more rows"
+	return &e
 }
 
 // worlds makes the nodes, the largest share first.

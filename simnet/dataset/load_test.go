@@ -217,6 +217,13 @@ func TestTrafficFollowsSharesOrDealsEveryRow(t *testing.T) {
 	assert.Error(t, err)
 }
 
+func TestTooFewRowsForTheDefaultNumberOfNodesSaySo(t *testing.T) {
+	dir := write(t, map[string]string{"short.csv": "a,b\n0,1\n1,0\n"})
+	e := refused(t, dir, Options{Format: CSV})
+	assert.Equal(t, [3]string{"nodes", "8, the default", "[1, 2]"}, [3]string{e.Field, e.Value, e.Allowed})
+	assert.Equal(t, "8", refused(t, dir, Options{Format: CSV, Nodes: 8}).Value, "who gave the number knows it")
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	for _, c := range []struct {
 		name, field string
