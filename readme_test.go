@@ -42,7 +42,7 @@ func TestDocs(t *testing.T) {
 			}
 			if strings.Contains(string(text), "curl ") {
 				if _, err := exec.LookPath("curl"); err != nil {
-					t.Skip("curl is not installed, which this page uses")
+					t.Skip("this page uses curl, which is not installed: install it to run the page")
 				}
 			}
 			if !built {

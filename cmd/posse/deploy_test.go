@@ -40,7 +40,7 @@ horizon: 100000
 // decision and reward is there exactly once, the books balance and the log is verified.
 func TestDeploymentLosesNothingThatWasAcknowledged(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts five processes")
+		t.Skip("starts five processes: run it without -short")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()

@@ -133,7 +133,7 @@ func TestAFullDiskIsSaid(t *testing.T) {
 	}
 	out, err := c.Output()
 	if err != nil || strings.HasPrefix(string(out), "skip") {
-		t.Skipf("a disk of its own needs a user namespace: %v %s", err, out)
+		t.Skipf("a disk of its own needs a user namespace, which this machine refuses: run it where `unshare --user --mount --map-root-user` works (%v %s)", err, out)
 	}
 	assert.Equal(t, "DISK_FULL true true true\nthe first is there\n", string(out))
 }

@@ -24,7 +24,7 @@ func real(t *testing.T, path string, format Format) *Set {
 		root = filepath.Join("..", "..", root)
 	}
 	if _, err := os.Stat(filepath.Join(root, path)); err != nil {
-		t.Skipf("no data set %s: set POSSE_DATA to the folder that holds it", filepath.Join(root, path))
+		t.Skipf("no data set at %s: set POSSE_DATA to the folder that holds %s", filepath.Join(root, path), path)
 	}
 	set, err := Load(filepath.Join(root, path), Options{Format: format})
 	require.NoError(t, err)

@@ -17,18 +17,21 @@ func data(t *testing.T, set string) string {
 	t.Helper()
 	dir := os.Getenv("POSSE_DATA")
 	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
+		dir = filepath.Join("..", "shared", "data")
+	}
+	if !filepath.IsAbs(dir) { // as seen from the top of the repository
+		dir = filepath.Join("..", "..", dir)
 	}
 	path := filepath.Join(dir, filepath.FromSlash(set))
 	if _, err := os.Stat(path); err != nil {
-		t.Skip("no data set at " + path + ": set POSSE_DATA")
+		t.Skipf("no data set at %s: set POSSE_DATA to the folder that holds %s", path, set)
 	}
 	return path
 }
 
 func TestRunTimesEndOnTheBestMeanAndNotOnTheBestMedian(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the whole platform on 40,000 draws")
+		t.Skip("plays the whole platform on 40,000 draws: run it without -short")
 	}
 	s := play(t, demo.Config{Data: data(t, "aslib/TSP-LION2015"), Format: dataset.ASlib, Seed: 3})
 	holds(t, s)
