@@ -116,12 +116,15 @@ func TestGeneratorForgets(t *testing.T) {
 }
 
 func TestSecureZeroesWhatItGave(t *testing.T) {
-	g := &generator{}
-	securePool.Put(g) // this goroutine may get it back, or another generator: look at g only if it moved
+	g, shared := &generator{}, securePool.New
+	securePool = sync.Pool{New: func() any { return g }} // whoever asks gets this one
+	t.Cleanup(func() { securePool = sync.Pool{New: shared} })
 	Secure{}.Uint64()
-	if g.pos > 0 && g.pos < len(g.block) {
-		assert.Zero(t, [8]byte(g.block[g.pos-8:g.pos]))
-	}
+	require.Equal(t, 8, g.pos)
+	Secure{}.fill(make([]uint64, 9))
+	require.Equal(t, 80, g.pos)
+	assert.Zero(t, [80]byte(g.block[:80]))
+	assert.NotZero(t, [80]byte(g.block[80:160]), "what was not given yet is there")
 }
 
 func TestUniformGivesEachResultTheSameNumberOfWords(t *testing.T) {
