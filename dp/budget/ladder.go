@@ -2,6 +2,7 @@ package budget
 
 import (
 	"math"
+	"strconv"
 	"sync"
 
 	"github.com/posse-dev/posse"
@@ -28,7 +29,7 @@ func NewLadder(first dp.Spend, delta float64) (*Ladder, error) {
 		return nil, posse.OutOfRange("first", first.String(), "a ρ above 0 only", "")
 	}
 	if !(delta > 0 && delta < 1) {
-		return nil, posse.OutOfRange("delta", "outside", "(0, 1)", "")
+		return nil, posse.OutOfRange("delta", strconv.FormatFloat(delta, 'g', -1, 64), "(0, 1)", "")
 	}
 	return &Ladder{first: first, delta: delta}, nil
 }

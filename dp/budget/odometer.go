@@ -2,6 +2,7 @@ package budget
 
 import (
 	"math"
+	"strconv"
 	"sync"
 
 	"github.com/posse-dev/posse"
@@ -30,10 +31,13 @@ type Odometer struct {
 // many are expected: a = typical²·count/4.
 func NewOdometer(delta float64, typical dp.Spend, count uint64) (*Odometer, error) {
 	if !(delta > 0 && delta < 1) {
-		return nil, posse.OutOfRange("delta", "outside", "(0, 1)", "")
+		return nil, posse.OutOfRange("delta", strconv.FormatFloat(delta, 'g', -1, 64), "(0, 1)", "")
 	}
-	if typical.NanoEpsilon == 0 || typical.PicoRho != 0 || typical.AttoDelta != 0 || count == 0 {
-		return nil, posse.OutOfRange("typical", typical.String(), "a pure ε above 0, count ≥ 1", "")
+	if typical.NanoEpsilon == 0 || typical.PicoRho != 0 || typical.AttoDelta != 0 {
+		return nil, posse.OutOfRange("typical", typical.String(), "a pure ε above 0", "")
+	}
+	if count == 0 {
+		return nil, posse.OutOfRange("count", "0", "[1, 2^64)", "")
 	}
 	e := typical.Epsilon()
 	return &Odometer{delta: delta, a: e * e * float64(count) / 4}, nil

@@ -125,8 +125,13 @@ func TestOdometerShowsAtMostTheSum(t *testing.T) {
 	assert.Equal(t, 1.0, o.Epsilon())
 	assert.Equal(t, 1e-6, o.Delta())
 	assert.Error(t, o.Add(dp.Spend{PicoRho: 1}))
-	_, err = budget.NewOdometer(0, epsilon(1), 1)
-	assert.Error(t, err)
-	_, err = budget.NewOdometer(0.1, dp.Spend{}, 1)
-	assert.Error(t, err)
+	for field, err := range map[string]error{
+		"delta": second(budget.NewOdometer(0, epsilon(1), 1)), "typical": second(budget.NewOdometer(0.1, dp.Spend{}, 1)),
+		"count": second(budget.NewOdometer(0.1, epsilon(1), 0)),
+	} {
+		require.Error(t, err)
+		assert.Equal(t, field, posse.As(err).Field)
+	}
 }
+
+func second(_ *budget.Odometer, err error) error { return err }

@@ -31,7 +31,6 @@ type UserLimit struct {
 
 // share is an experiment's own limit and what its users have spent.
 type share struct {
-	name  string
 	rule  rule
 	spent map[uint32]dp.Spend // in the units of rule
 	worst dp.Spend
@@ -85,7 +84,7 @@ func (l *UserLimit) Open(experiment string, limit dp.Spend) error {
 			Hint: "give the node a limit in ρ, or use discrete-laplace",
 		}
 	}
-	e := &share{name: experiment, rule: r, spent: map[uint32]dp.Spend{}}
+	e := &share{rule: r, spent: map[uint32]dp.Spend{}}
 	l.experiments[experiment] = e
 	l.order = append(l.order, e)
 	return nil
@@ -324,9 +323,8 @@ func (l *UserLimit) Totals() iter.Seq2[User, dp.Spend] {
 
 // RestoreOwn sets what user has spent in experiment, as [UserLimit.Users] gave it,
 // unless it is more already. Her total becomes at least that where the units are
-// the same; restore the totals too. (Charges
-// can't be had back from sums: under a limit in ρ two charges of ε = 1 are a total
-// of ρ = 1, and one of ε = 2 is ρ = 2.)
+// the same; restore the totals too. (Charges can't be had back from sums: under a
+// limit in ρ two charges of ε = 1 are a total of ρ = 1, and one of ε = 2 is ρ = 2.)
 func (l *UserLimit) RestoreOwn(experiment string, user User, own dp.Spend) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
