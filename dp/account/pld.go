@@ -3,6 +3,7 @@ package account
 import (
 	"math"
 	"math/cmplx"
+	"slices"
 
 	"gonum.org/v1/gonum/dsp/fourier"
 
@@ -277,7 +278,7 @@ func compose(parts []part, step, delta float64, plan *tilt) (epsilon float64, le
 	if infinite > delta {
 		return 0, 0, posse.OutOfRange("delta", float(delta), "above "+float(infinite), "the events alone lose that much")
 	}
-	sum := composition{list, counts, step, maxOf(counts), infinite}
+	sum := composition{list, counts, step, slices.Max(counts), infinite}
 	if !plan.made {
 		plan.make(sum, delta)
 	}
@@ -483,13 +484,6 @@ func power(z complex128, n float64) complex128 {
 }
 
 func mod(i, n int) int { return ((i % n) + n) % n }
-
-func maxOf(x []float64) (m float64) {
-	for _, v := range x {
-		m = math.Max(m, v)
-	}
-	return m
-}
 
 // leastTrueWithin is leastTrue to a relative width.
 func leastTrueWithin(low, high, relative float64, holds func(float64) bool) float64 {

@@ -30,8 +30,8 @@ func (c Canary) Run(src noise.Source) (map[string]Bound, error) {
 	if len(c.Vantages) == 0 || len(c.Vantages) > 64 {
 		return nil, posse.OutOfRange("vantages", strconv.Itoa(len(c.Vantages)), "[1, 64]", "")
 	}
-	if c.Play == nil || c.Plays < 100 || c.Plays > 1e7 {
-		return nil, posse.OutOfRange("plays", strconv.Itoa(c.Plays), "[100, 1e7]", "")
+	if err := checkPlays(c.Play == nil, c.Plays); err != nil {
+		return nil, err
 	}
 	if err := checkClaim(c.Delta, c.Confidence); err != nil {
 		return nil, err

@@ -73,8 +73,8 @@ func (e event) hits(sorted []float64) uint64 {
 // single values on the first half, and evaluates that one event on the second half,
 // which was not looked at: no correction for the choice is needed.
 func (g Game) Run(src noise.Source) (Bound, error) {
-	if g.Play == nil || g.Plays < 100 || g.Plays > 1e7 {
-		return Bound{}, posse.OutOfRange("plays", strconv.Itoa(g.Plays), "[100, 1e7]", "")
+	if err := checkPlays(g.Play == nil, g.Plays); err != nil {
+		return Bound{}, err
 	}
 	if err := checkClaim(g.Delta, g.Confidence); err != nil {
 		return Bound{}, err
@@ -91,6 +91,16 @@ func (g Game) Run(src noise.Source) (Bound, error) {
 		return Bound{}, err
 	}
 	return g.evaluate(best, with, without)
+}
+
+func checkPlays(none bool, plays int) error {
+	if none {
+		return posse.OutOfRange("play", "none", "a function that plays once", "")
+	}
+	if plays < 100 || plays > 1e7 {
+		return posse.OutOfRange("plays", strconv.Itoa(plays), "[100, 1e7]", "")
+	}
+	return nil
 }
 
 // choose returns the event with the best bound on these plays.

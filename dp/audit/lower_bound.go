@@ -49,18 +49,7 @@ func OneRun(m, guesses, right uint64, delta, confidence float64) (float64, error
 		return 0, err
 	}
 	rejected := func(epsilon float64) bool { return oneRunPValue(m, guesses, right, delta, epsilon) < 1-confidence }
-	if !rejected(0) {
-		return 0, nil
-	}
-	low, high := 0.0, 50.0
-	for high-low > 1e-10 {
-		if mid := (low + high) / 2; rejected(mid) {
-			low = mid
-		} else {
-			high = mid
-		}
-	}
-	return low, nil
+	return largestRejected(50, 1e-10, rejected), nil
 }
 
 func oneRunPValue(m, r, v uint64, delta, epsilon float64) float64 {
@@ -102,18 +91,24 @@ func OneRunGDP(m, guesses, right uint64, confidence float64) (float64, error) {
 		}
 		return r+h > float64(guesses)/float64(m)
 	}
+	return largestRejected(20, 1e-9, rejected), nil
+}
+
+// largestRejected returns, to width and from below, the largest parameter in
+// [0, high) that is rejected, where all smaller ones are; 0 when none is.
+func largestRejected(high, width float64, rejected func(float64) bool) float64 {
 	if !rejected(0) {
-		return 0, nil
+		return 0
 	}
-	low, high := 0.0, 20.0
-	for high-low > 1e-9 {
+	low := 0.0
+	for high-low > width {
 		if mid := (low + high) / 2; rejected(mid) {
 			low = mid
 		} else {
 			high = mid
 		}
 	}
-	return low, nil
+	return low
 }
 
 // tradeOff is Φ(Φ⁻¹(r) − μ).
