@@ -13,10 +13,7 @@ func SettleFixedPrice(rule Rule, offers []incentives.Offer) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{
-		Payments: map[string]incentives.Credits{}, SetBy: map[string]string{}, Excluded: excluded,
-		InformationShare: 1, DeterminantRatio: 1, ShareUnits: 1 << 32,
-	}
+	out := nothingBought(excluded)
 	// All that take part are bought, so everything offered at the price is reached.
 	for _, offer := range m.offers {
 		out.Winners = append(out.Winners, offer.Node)

@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/lapack/lapack64"
 
 	"github.com/posse-dev/posse/mechanisms/statistics"
@@ -77,7 +78,7 @@ func (p *pool) slack() int64 {
 func (p *pool) information(members []int) float64 {
 	sum := make([]float64, len(p.prior))
 	for _, i := range members {
-		addTo(sum, p.adds[i])
+		floats.Add(sum, p.adds[i])
 	}
 	if p.arms {
 		total := 0.0
@@ -87,7 +88,7 @@ func (p *pool) information(members []int) float64 {
 		return total
 	}
 	base := p.logDet(slices.Clone(p.prior))
-	addTo(sum, p.prior)
+	floats.Add(sum, p.prior)
 	return max(0, p.logDet(sum)-base)
 }
 
@@ -133,14 +134,14 @@ func (s *state) gain(i int) float64 {
 		return total
 	}
 	copy(s.work, s.a)
-	addTo(s.work, add)
+	floats.Add(s.work, add)
 	return s.pool.logDet(s.work) - s.logDet
 }
 
 // add makes candidate i part of the state. Never the opposite: subtraction would not
 // give back the bits.
 func (s *state) add(i int) {
-	addTo(s.a, s.pool.adds[i])
+	floats.Add(s.a, s.pool.adds[i])
 	if !s.pool.arms {
 		copy(s.work, s.a)
 		s.logDet = s.pool.logDet(s.work)
@@ -203,10 +204,4 @@ func (p *pool) inverse(a []float64) ([]float64, bool) {
 
 func (p *pool) symmetric(a []float64) blas64.Symmetric {
 	return blas64.Symmetric{N: p.d, Stride: p.d, Uplo: blas.Upper, Data: a}
-}
-
-func addTo(dst, add []float64) {
-	for i, x := range add {
-		dst[i] += x
-	}
 }

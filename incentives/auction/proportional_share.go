@@ -45,10 +45,7 @@ func SettleWithin(rule BudgetRule, offers []incentives.Offer) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{
-		Payments: map[string]incentives.Credits{}, SetBy: map[string]string{}, Excluded: excluded,
-		InformationShare: 1, DeterminantRatio: 1, ShareUnits: 1 << 32,
-	}
+	out := nothingBought(excluded)
 	if len(m.offers) == 0 {
 		return out, nil
 	}

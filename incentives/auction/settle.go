@@ -26,10 +26,7 @@ func Settle(rule Rule, offers []incentives.Offer) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{
-		Payments: map[string]incentives.Credits{}, SetBy: map[string]string{}, Excluded: excluded,
-		InformationShare: 1, DeterminantRatio: 1, ShareUnits: 1 << 32,
-	}
+	out := nothingBought(excluded)
 	if len(m.offers) == 0 {
 		return out, nil
 	}
@@ -104,6 +101,14 @@ func (rule Rule) target(total float64, positive int) int64 {
 		q = total + math.Log(rule.Threshold)
 	}
 	return max(0, int64(math.Floor(q/Unit))-1-int64(positive))
+}
+
+// nothingBought is the outcome of a round that has nothing to know and buys nobody.
+func nothingBought(excluded map[string]Reason) Outcome {
+	return Outcome{
+		Payments: map[string]incentives.Credits{}, SetBy: map[string]string{}, Excluded: excluded,
+		InformationShare: 1, DeterminantRatio: 1, ShareUnits: 1 << 32,
+	}
 }
 
 // measure sets what was reached: won and total in nats.

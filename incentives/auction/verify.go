@@ -3,6 +3,7 @@ package auction
 import (
 	"container/heap"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -43,7 +44,7 @@ func Verify(rule Rule, offers []incentives.Offer, recorded Outcome, tolerance To
 	}
 	v := &verifier{market: m, reserve: rule.Reserve, tolerance: tolerance}
 	picks := v.winners(recorded)
-	for _, node := range sortedKeys(recorded.Payments) {
+	for _, node := range slices.Sorted(maps.Keys(recorded.Payments)) {
 		if !slices.Contains(recorded.Winners, node) {
 			v.report("payments", node, recorded.Payments[node].String(), "no payment, since it did not win", true)
 		}
@@ -134,13 +135,4 @@ func (c *cover) remove(index int) {
 
 func nearlyEqual(a, b, relative float64) bool {
 	return math.Abs(a-b) <= relative*max(math.Abs(a), math.Abs(b))
-}
-
-func sortedKeys(payments map[string]incentives.Credits) []string {
-	keys := make([]string, 0, len(payments))
-	for node := range payments {
-		keys = append(keys, node)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -3,6 +3,7 @@ package contribution
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	posse "github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp/noise"
@@ -164,9 +165,7 @@ func (r *sampler) permutation() {
 func (r *sampler) antithetic() {
 	r.shuffle(r.order)
 	r.walk(0.5)
-	for i, j := 0, len(r.order)-1; i < j; i, j = i+1, j-1 {
-		r.order[i], r.order[j] = r.order[j], r.order[i]
-	}
+	slices.Reverse(r.order)
 	r.walk(0.5)
 }
 

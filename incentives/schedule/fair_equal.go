@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	posse "github.com/posse-dev/posse"
 )
@@ -87,10 +88,6 @@ func fill(logWeights []float64, p Params) []float64 {
 		}
 		return out
 	}
-	lowest := 0.0
-	for _, w := range logWeights {
-		lowest = min(lowest, w)
-	}
 	at := func(logC float64) float64 {
 		sum := 0.0
 		for i, w := range logWeights {
@@ -99,8 +96,8 @@ func fill(logWeights []float64, p Params) []float64 {
 		}
 		return sum
 	}
-	// At −800 nothing is left but floors; at 1 − lowest everything is cut at 1.
-	low, high := -800.0, 1-lowest
+	// At −800 nothing is left but floors; at 1 − the lowest everything is cut at 1.
+	low, high := -800.0, 1-slices.Min(logWeights)
 	for {
 		middle := low + (high-low)/2
 		if middle <= low || middle >= high {

@@ -16,6 +16,7 @@ func TestCorrelationsOfConstantsAreNone(t *testing.T) {
 		assert.False(t, ok)
 		_, ok = of([]float64{1, 2}, []float64{1})
 		assert.False(t, ok)
+		of([]float64{1, math.NaN(), 2}, []float64{1, 2, 3}) // outside the conditions, and yet it ends
 	}
 }
 
