@@ -80,7 +80,7 @@ func (n *Node) watch(ctx context.Context, l *link, views chan<- news) {
 		}
 		silent, told = time.Time{}, false
 		w := answer.GetWatch()
-		index = w.GetIndex()
+		index = max(1, w.GetIndex()) // 0, as before the first experiment, would ask for whatever there is
 		select {
 		case views <- news{w, l.at}:
 		case <-ctx.Done():

@@ -139,6 +139,17 @@ func TestARefusedNodeSaysWhyAndDoesNotHammer(t *testing.T) {
 	assert.Contains(t, log.String(), "join with an invite")
 }
 
+func TestANodeWaitsInPeaceForTheFirstExperiment(t *testing.T) {
+	l := newLeader(t, yaml, 4)
+	l.empty = true
+	n := run(t, nodeDir(t, l))
+	l.until("a watch", func() bool { return l.asked["Watch"] > 0 })
+	time.Sleep(200 * time.Millisecond)
+	assert.LessOrEqual(t, l.count("Watch"), 2, "the second one is not answered until there is something")
+	l.change(func() { l.empty = false })
+	joined(t, n, l.name)
+}
+
 func TestANodeThatNobodyAnswersSaysSoOnce(t *testing.T) {
 	var log lines
 	l := newLeader(t, yaml, 4)

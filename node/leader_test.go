@@ -44,6 +44,7 @@ type leader struct {
 	mu      sync.Mutex
 	index   uint64
 	changed chan struct{}
+	empty   bool // no experiment exists yet
 	view    *possev1.NodeExperiment
 	refuse  func(*possev1.NodeRequest) error // before anything is recorded
 	lose    func(*possev1.NodeRequest) error // after
@@ -153,9 +154,12 @@ func (l *leader) watch(ctx context.Context, index uint64) *possev1.NodeResponse 
 	for {
 		l.mu.Lock()
 		w := &possev1.WatchResult{Index: l.index + 1, Experiments: []*possev1.NodeExperiment{proto.Clone(l.view).(*possev1.NodeExperiment)}}
+		if l.empty { // nothing has changed yet
+			w = &possev1.WatchResult{}
+		}
 		changed := l.changed
 		l.mu.Unlock()
-		if w.Index > index {
+		if w.Index > index || index == 0 {
 			return &possev1.NodeResponse{Body: &possev1.NodeResponse_Watch{Watch: w}}
 		}
 		select {
