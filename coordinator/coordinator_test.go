@@ -102,6 +102,21 @@ func TestALeaderThatDiesInARoundCostsNothingButTime(t *testing.T) {
 	})
 }
 
+func TestAReplicaThatIsLeftAloneIsUpAndTheOtherIsNot(t *testing.T) {
+	c := newCluster(t, 2)
+	dead := c.leader()
+	alone := c.replicas[slices.IndexFunc(c.replicas, func(r *coordinator.Coordinator) bool { return r != dead })]
+	shows := func(leader string, up int, down ...string) func() bool {
+		return func() bool {
+			seen := alone.WebView().Cluster
+			return seen.Leader == leader && seen.Up == up && slices.Equal(seen.Down, down)
+		}
+	}
+	require.Eventually(t, shows(dead.Name(), 2), 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, dead.Close())
+	require.Eventually(t, shows("", 1, dead.Name()), 20*time.Second, 10*time.Millisecond)
+}
+
 // bundle is the log as an outsider is given it.
 func (c *cluster) bundle() verify.Bundle {
 	l := c.leader()

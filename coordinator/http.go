@@ -104,7 +104,7 @@ func (c *Coordinator) clusterStatus() *possev1.StatusResponse {
 		for _, m := range status.Members {
 			member := &possev1.Member{PeerId: m.ID, Voter: m.Voter, Healthy: m.Healthy, Lag: m.Lag}
 			if reached != nil && m.ID != status.Leader {
-				member.Healthy = m.ID == c.ID() && m.Healthy || reached[m.ID]
+				member.Healthy = reached[m.ID]
 			}
 			if r := s.ReplicaOf(m.ID); r != nil {
 				member.Name, member.Address = r.Name, strings.Join(r.Addresses, " ")
@@ -121,15 +121,15 @@ func (c *Coordinator) clusterStatus() *possev1.StatusResponse {
 // reachTime is how long a status waits for a member that says nothing.
 const reachTime = time.Second / 2
 
-// reached returns the other members that answer now. Followers keep no connection
-// to each other, so one that has none dials: a refused dial ends at once, and
-// reachTime bounds a silent one.
+// reached returns the members that answer now, this one among them. Followers keep
+// no connection to each other, so one that has none dials: a refused dial ends at
+// once, and reachTime bounds a silent one.
 func (c *Coordinator) reached(status consensus.Status) map[string]bool {
 	ctx, cancel := context.WithTimeout(c.ctx, reachTime)
 	defer cancel()
 	var mu sync.Mutex
 	var dials sync.WaitGroup
-	out := map[string]bool{}
+	out := map[string]bool{c.ID(): true}
 	for _, m := range status.Members {
 		if m.ID == c.ID() || m.ID == status.Leader {
 			continue

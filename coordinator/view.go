@@ -74,10 +74,8 @@ func (c *Coordinator) webCluster() web.Cluster {
 	c.history.mu.Lock()
 	out.Since = at(c.history.since)
 	c.history.mu.Unlock()
-	known := c.leading.Load() != nil // health is the leader's knowledge; others know whom they reach
 	for _, m := range status.GetMembers() {
-		up := m.GetHealthy() || !known && (m.GetPeerId() == c.ID() || c.host.Connected(m.GetPeerId()))
-		if up {
+		if m.GetHealthy() {
 			out.Up++
 		} else {
 			out.Down = append(out.Down, m.GetName())
