@@ -160,15 +160,12 @@ func (c *Coordinator) transfer(ctx context.Context) (string, error) {
 
 // checkpointText is a signed head over the whole log as it is now.
 func (c *Coordinator) checkpointText(ctx context.Context) ([]byte, error) {
-	signed, err := c.cosigner.AtLeast(ctx, c.log.Size())
-	if err != nil {
-		return nil, err
-	}
-	return signed.Text()
+	_, text, err := c.Head(ctx)
+	return text, err
 }
 
-// Head returns a signed head over the whole log as it is now, and the keys of the
-// replicas that may have signed it.
+// Head returns a signed head over the whole log as it is now, and its text with the
+// signatures.
 func (c *Coordinator) Head(ctx context.Context) (checkpoint.Head, []byte, error) {
 	signed, err := c.cosigner.AtLeast(ctx, c.log.Size())
 	if err != nil {
