@@ -64,16 +64,6 @@ func WriteRefusal(w io.Writer, err error) error {
 	return nil
 }
 
-// ReadAnswer reads an answer of at most limit bytes into m. A refusal comes back
-// as the [posse.Error] that the peer gave.
-func ReadAnswer(r io.Reader, m proto.Message, limit int) error {
-	ok, size, err := ReadAnswerLength(r, limit)
-	if err != nil {
-		return err
-	}
-	return ReadAnswerBody(r, m, ok, size)
-}
-
 // ReadAnswerLength reads the first byte and the length of an answer: ok says
 // whether it is the message, and not a refusal.
 func ReadAnswerLength(r io.Reader, limit int) (ok bool, size int, err error) {
@@ -98,7 +88,8 @@ func ReadAnswerLength(r io.Reader, limit int) (ok bool, size int, err error) {
 	return kind[0] == accepted, size, err
 }
 
-// ReadAnswerBody reads what follows [ReadAnswerLength].
+// ReadAnswerBody reads what follows [ReadAnswerLength] into m. A refusal comes back
+// as the [posse.Error] that the peer gave.
 func ReadAnswerBody(r io.Reader, m proto.Message, ok bool, size int) error {
 	if ok {
 		return ReadBody(r, m, size)

@@ -2,10 +2,11 @@
 // byte: the protocol ids, the framing of messages and every limit.
 //
 // A frame is the length of a protobuf message as a varint, then the message.
-// [Write] and [Read] carry one frame; the length is checked before anything is
-// allocated, and memory follows the bytes that came, not the bytes that were
-// promised. [WriteAnswer] and [ReadAnswer] carry either a message or a refusal
-// ([posse.Error]), so that a peer learns which field was wrong and what is
+// [Write] sends one frame; [ReadLength] and [ReadBody] read it, apart because each
+// has a time of its own. The length is checked before anything is allocated, and
+// memory follows the bytes that came, not the bytes that were promised.
+// [WriteAnswer], [ReadAnswerLength] and [ReadAnswerBody] carry either a message or a
+// refusal ([posse.Error]), so that a peer learns which field was wrong and what is
 // allowed. [Strict] reads commands, where an unknown field is an error.
 //
 // The package opens no connection and sets no deadline: package peer does, with

@@ -48,27 +48,7 @@ func encode(prefix []byte, m proto.Message, limit int) ([]byte, error) {
 	return frame, nil
 }
 
-// Read reads one frame of at most limit bytes into m, which it resets first. It
-// returns io.EOF when r ends before the frame begins; an end within the frame is
-// [ErrMalformed]. It reads no byte beyond the frame.
-func Read(r io.Reader, m proto.Message, limit int) error {
-	size, err := ReadLength(r, limit)
-	if err != nil {
-		return err
-	}
-	return ReadBody(r, m, size)
-}
-
-// ReadLast reads like [Read] and then requires the end of r: a byte after the
-// frame is [ErrMalformed].
-func ReadLast(r io.Reader, m proto.Message, limit int) error {
-	if err := Read(r, m, limit); err != nil {
-		return err
-	}
-	return End(r)
-}
-
-// End requires that r has ended.
+// End requires that r has ended: a byte after the last frame is [ErrMalformed].
 func End(r io.Reader) error {
 	var one [1]byte
 	switch n, err := io.ReadFull(r, one[:]); {
@@ -82,7 +62,8 @@ func End(r io.Reader) error {
 }
 
 // ReadLength reads the length of a frame and refuses one above limit, before
-// anything is allocated. It returns io.EOF when r ends before the first byte.
+// anything is allocated. It returns io.EOF when r ends before the first byte; an end
+// within the frame, here or in [ReadBody], is [ErrMalformed].
 func ReadLength(r io.Reader, limit int) (int, error) {
 	var length uint64
 	var one [1]byte
@@ -112,7 +93,7 @@ func ReadLength(r io.Reader, limit int) (int, error) {
 }
 
 // ReadBody reads the size bytes that follow a length, in steps of at most [Step]
-// bytes, and decodes them into m.
+// bytes, and decodes them into m, which it resets first. It reads no byte beyond them.
 func ReadBody(r io.Reader, m proto.Message, size int) error {
 	var body []byte
 	for len(body) < size {

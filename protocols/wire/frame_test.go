@@ -31,10 +31,10 @@ func TestFramesComeBackAsTheyWent(t *testing.T) {
 		r := iotest.OneByteReader(&pipe)
 		for _, text := range texts {
 			var got wrapperspb.StringValue
-			require.NoError(t, wire.Read(r, &got, wire.Control))
+			require.NoError(t, readFrame(r, &got, wire.Control))
 			assert.Equal(t, text, got.GetValue())
 		}
-		assert.ErrorIs(t, wire.Read(r, new(wrapperspb.StringValue), wire.Control), io.EOF)
+		assert.ErrorIs(t, readFrame(r, new(wrapperspb.StringValue), wire.Control), io.EOF)
 	})
 }
 
@@ -46,12 +46,13 @@ func TestFrameAtTheLimitPassesAndOneByteMoreIsRefusedByName(t *testing.T) {
 
 	var pipe bytes.Buffer
 	require.NoError(t, wire.Write(&pipe, fits, limit))
-	require.NoError(t, wire.ReadLast(&pipe, new(wrapperspb.BytesValue), limit))
+	require.NoError(t, readFrame(&pipe, new(wrapperspb.BytesValue), limit))
+	require.NoError(t, wire.End(&pipe))
 
 	assert.ErrorIs(t, wire.Write(&pipe, tooLong, limit), wire.ErrTooLong)
 	assert.Zero(t, pipe.Len(), "nothing is written of a refused message")
 	require.NoError(t, wire.Write(&pipe, tooLong, limit+1))
-	err := wire.Read(&pipe, new(wrapperspb.BytesValue), limit)
+	err := readFrame(&pipe, new(wrapperspb.BytesValue), limit)
 	assert.ErrorIs(t, err, wire.ErrTooLong)
 	assert.Equal(t, "LIMIT_EXCEEDED", posse.As(err).Reason)
 
@@ -73,17 +74,19 @@ func TestMalformedFramesAreRefused(t *testing.T) {
 		"body ends in the middle of field": {2, 0x0a, 0x05},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := wire.Read(bytes.NewReader(row), new(wrapperspb.StringValue), wire.Control)
+			err := readFrame(bytes.NewReader(row), new(wrapperspb.StringValue), wire.Control)
 			require.Error(t, err)
 			assert.Contains(t, []string{"MALFORMED", "LIMIT_EXCEEDED"}, posse.As(err).Reason)
 		})
 	}
-	assert.ErrorIs(t, wire.ReadLast(bytes.NewReader(append(valid, 0)), new(wrapperspb.StringValue), wire.Control), wire.ErrMalformed)
+	more := bytes.NewReader(append(valid, 0))
+	require.NoError(t, readFrame(more, new(wrapperspb.StringValue), wire.Control))
+	assert.ErrorIs(t, wire.End(more), wire.ErrMalformed)
 }
 
 func TestReadTakesNoByteBeyondTheFrame(t *testing.T) {
 	pipe := bytes.NewBuffer(append(frameOf(t, wrapperspb.String("x")), "rest"...))
-	require.NoError(t, wire.Read(pipe, new(wrapperspb.StringValue), wire.Control))
+	require.NoError(t, readFrame(pipe, new(wrapperspb.StringValue), wire.Control))
 	assert.Equal(t, "rest", pipe.String())
 }
 
@@ -93,7 +96,7 @@ func TestPromisedLengthAllocatesNothingBeforeItsBytesCome(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	const tries = 20
 	for range tries {
-		require.Error(t, wire.Read(bytes.NewReader(promise), new(wrapperspb.BytesValue), wire.ReportMax))
+		require.Error(t, readFrame(bytes.NewReader(promise), new(wrapperspb.BytesValue), wire.ReportMax))
 	}
 	runtime.ReadMemStats(&after)
 	// A step, twice that under the race detector; a reader that believed the promise
@@ -127,7 +130,7 @@ func TestNestingDeeperThanTheLimitIsRefused(t *testing.T) {
 		return v
 	}
 	read := func(m proto.Message) error {
-		return wire.Read(bytes.NewReader(frameOf(t, m)), new(structpb.Value), wire.Control)
+		return readFrame(bytes.NewReader(frameOf(t, m)), new(structpb.Value), wire.Control)
 	}
 	// Each list is two messages deep: the value and its list.
 	assert.NoError(t, read(nested((wire.Depth-2)/2)))
@@ -138,7 +141,7 @@ func TestRefusalComesBackWithItsFacts(t *testing.T) {
 	var pipe bytes.Buffer
 	sent := posse.OutOfRange("bid", "-1", "[0, 10]", "send a bid of at least 0")
 	require.NoError(t, wire.WriteRefusal(&pipe, sent))
-	err := wire.ReadAnswer(&pipe, new(wrapperspb.StringValue), wire.Control)
+	err := readAnswer(&pipe, new(wrapperspb.StringValue), wire.Control)
 	assert.Equal(t, sent, err)
 	assert.Zero(t, pipe.Len())
 }
@@ -147,7 +150,7 @@ func TestUnknownErrorsLeaveWithoutTheirText(t *testing.T) {
 	var pipe bytes.Buffer
 	require.NoError(t, wire.WriteRefusal(&pipe, io.ErrShortBuffer))
 	assert.NotContains(t, pipe.String(), "short buffer")
-	err := wire.ReadAnswer(&pipe, new(wrapperspb.StringValue), wire.Control)
+	err := readAnswer(&pipe, new(wrapperspb.StringValue), wire.Control)
 	assert.Equal(t, posse.Internal, posse.As(err).Code)
 }
 
@@ -155,7 +158,7 @@ func TestAnswerThatIsTooLongBecomesARefusal(t *testing.T) {
 	var pipe bytes.Buffer
 	long := wrapperspb.String(strings.Repeat("a", wire.Control))
 	assert.ErrorIs(t, wire.WriteAnswer(&pipe, long, wire.Control), wire.ErrTooLong)
-	err := wire.ReadAnswer(&pipe, new(wrapperspb.StringValue), wire.Control)
+	err := readAnswer(&pipe, new(wrapperspb.StringValue), wire.Control)
 	assert.Equal(t, "LIMIT_EXCEEDED", posse.As(err).Reason)
 }
 
@@ -182,12 +185,12 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := bytes.NewReader(b)
 		var got structpb.Value
-		if wire.Read(r, &got, wire.Control) != nil {
+		if readFrame(r, &got, wire.Control) != nil {
 			return
 		}
 		// What was read can be sent again, and then reads the same.
 		var again structpb.Value
-		require.NoError(t, wire.Read(bytes.NewReader(frameOf(t, &got)), &again, 2*wire.Control))
+		require.NoError(t, readFrame(bytes.NewReader(frameOf(t, &got)), &again, 2*wire.Control))
 		assert.True(t, proto.Equal(&got, &again))
 	})
 }
@@ -196,7 +199,7 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Add([]byte{0, 0})
 	f.Add([]byte{1, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_ = wire.ReadAnswer(bytes.NewReader(b), new(structpb.Value), wire.Control)
+		_ = readAnswer(bytes.NewReader(b), new(structpb.Value), wire.Control)
 	})
 }
 
@@ -204,4 +207,20 @@ func frameOf(t require.TestingT, m proto.Message) []byte {
 	var b bytes.Buffer
 	require.NoError(t, wire.Write(&b, m, wire.ReportMax))
 	return b.Bytes()
+}
+
+func readFrame(r io.Reader, m proto.Message, limit int) error {
+	size, err := wire.ReadLength(r, limit)
+	if err != nil {
+		return err
+	}
+	return wire.ReadBody(r, m, size)
+}
+
+func readAnswer(r io.Reader, m proto.Message, limit int) error {
+	ok, size, err := wire.ReadAnswerLength(r, limit)
+	if err != nil {
+		return err
+	}
+	return wire.ReadAnswerBody(r, m, ok, size)
 }
