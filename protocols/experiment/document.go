@@ -188,14 +188,6 @@ func (b *Block) Numbers(key string) []Decimal {
 	return out
 }
 
-// Flag returns true or false, or the default when the key is absent.
-func (b *Block) Flag(key string, byDefault bool) bool {
-	if v, ok := b.b.boolean(key); ok {
-		return v
-	}
-	return byDefault
-}
-
 // Missing reports a field that another one demands.
 func (b *Block) Missing(key, why string) { b.b.missing(key, why) }
 

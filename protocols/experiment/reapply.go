@@ -9,13 +9,6 @@ import (
 	"github.com/posse-dev/posse"
 )
 
-// Compare is [Reapply] without its result: nil when a running experiment may be
-// changed to what the file says.
-func Compare(running, file *Experiment) error {
-	_, err := Reapply(running, file)
-	return err
-}
-
 // Reapply returns the experiment that goes on from the next round when a file of
 // the same name is applied to a running one.
 //

@@ -52,7 +52,6 @@ func TestARunningExperimentTakesChangesOfMutableFieldsOnly(t *testing.T) {
 		t.Run(row.text, func(t *testing.T) {
 			file := read(t, edited(row.line, row.text))
 			next, err := Reapply(running, file)
-			assert.Equal(t, err, Compare(running, file))
 			assert.Equal(t, before, string(running.Canonical()), "the running one is not touched")
 			if row.field == "" {
 				require.NoError(t, err)
