@@ -21,7 +21,7 @@ type Settings struct {
 	Clip     bool // with Range: rewards outside are clipped instead of refused
 	Moment   *Moment
 	Baseline float64 // public, subtracted before truncation and added back
-	Bonus    string  // "theory", "tight" or "tuned"; empty means the policy's default
+	Bonus    string  // "tight" or "tuned"; empty means the policy's default
 	Kappa    float64 // factor of "tuned"; 0 means the policy's default
 	// RoundDecisions is the number of decisions between rounds, for planning how
 	// many releases an epoch takes; 0 when rounds follow a clock.

@@ -2,8 +2,10 @@
 // the only package of Posse that knows what an arm is.
 //
 // [NewElimination] is the policy that many nodes learn together under a privacy
-// model: robust elimination with public quotas. The others are learners for one
-// process: [NewUCB1], [NewThompsonBeta], [NewThompsonGaussian], [NewUniform] and
+// model: robust elimination with public quotas; [NewSharedUniform] is its baseline,
+// which drops nothing. The others are learners for one process: [NewUCB1] (and
+// [NewUCB1Batch] for many lanes), [NewKLUCB], [NewThompsonBeta],
+// [NewThompsonGaussian], [NewEpsilonGreedy], [NewSoftmax], [NewUniform] and
 // [NewRobustElimination], elimination without privacy. Ties go to the lowest arm.
 //
 // Source: private-learning 5.3 and 5.4 (after Tao, Wu, Zhao and Wang 2022 for the

@@ -140,8 +140,11 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 		e.layout = statistics.Layout{count, sum}
 		return nil
 	}
-	if s.Privacy.Epsilon == nil || s.Privacy.Epsilon.Sign() <= 0 {
+	if s.Privacy.Epsilon == nil {
 		return posse.OutOfRange("privacy.epsilon", "none", "(0, 20]", "1 is a common choice")
+	}
+	if s.Privacy.Epsilon.Sign() <= 0 {
+		return posse.OutOfRange("privacy.epsilon", s.Privacy.Epsilon.RatString(), "(0, 20]", "1 is a common choice")
 	}
 	perRecord := s.Privacy.PerRecord()
 	if perRecord.Sign() == 0 {

@@ -37,7 +37,7 @@ func (p Problem) validate() (Problem, error) {
 		return p, posse.OutOfRange("problem.arms", fmt.Sprint(p.Arms), fmt.Sprintf("[1, %d]", MaxArms), "name at least one arm")
 	}
 	if p.Horizon < 1 {
-		return p, posse.OutOfRange("horizon", fmt.Sprint(p.Horizon), "[1, 1e12]", "give the number of decisions")
+		return p, posse.OutOfRange("horizon", fmt.Sprint(p.Horizon), "at least 1", "give the number of decisions")
 	}
 	if p.Range != nil && p.Moment != nil {
 		return p, &posse.Error{
@@ -107,8 +107,8 @@ func newTally(p Problem) tally {
 	return tally{set: set, n: set.Blocks[0].Sum, sum: set.Blocks[1].Sum, problem: p}
 }
 
-// observe validates and adds one reward, and returns its scaled integer.
-func (t *tally) observe(a mechanisms.Arm, r mechanisms.Reward) error {
+// Observe adds one reward.
+func (t *tally) Observe(_ mechanisms.Round, _ mechanisms.None, a mechanisms.Arm, r mechanisms.Reward) error {
 	if a < 0 || int(a) >= len(t.n) {
 		return posse.OutOfRange("arm", fmt.Sprint(int(a)), fmt.Sprintf("[0, %d]", len(t.n)-1), "send the arm of the decision")
 	}
@@ -125,6 +125,12 @@ func (t *tally) observe(a mechanisms.Arm, r mechanisms.Reward) error {
 func (t *tally) mean(a int) float64 {
 	return float64(t.sum[a]) / float64(t.n[a]) / (1 << fractionBits)
 }
+
+// Statistics returns pulls and sums of scaled rewards.
+func (t *tally) Statistics() *statistics.Set { return t.set }
+
+// Local is empty: everything adds up.
+func (t *tally) Local() ([]byte, error) { return nil, nil }
 
 func needRange(policy string, p Problem) (Problem, error) {
 	if p.Moment != nil {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
-	"github.com/posse-dev/posse/mechanisms/statistics"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -50,14 +49,3 @@ func (t *ThompsonBeta) posterior(a int, src noise.Source) distuv.Beta {
 	s := float64(t.sum[a]) / (1 << fractionBits)
 	return distuv.Beta{Alpha: 1 + s, Beta: 1 + float64(t.n[a]) - s, Src: src}
 }
-
-// Observe adds one reward.
-func (t *ThompsonBeta) Observe(_ mechanisms.Round, _ mechanisms.None, a mechanisms.Arm, f mechanisms.Reward) error {
-	return t.observe(a, f)
-}
-
-// Statistics returns pulls and sums of scaled rewards.
-func (t *ThompsonBeta) Statistics() *statistics.Set { return t.set }
-
-// Local is empty: everything adds up.
-func (t *ThompsonBeta) Local() ([]byte, error) { return nil, nil }

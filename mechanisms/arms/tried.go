@@ -1,9 +1,6 @@
 package arms
 
-import (
-	"github.com/posse-dev/posse/mechanisms"
-	"github.com/posse-dev/posse/mechanisms/statistics"
-)
+import "github.com/posse-dev/posse/mechanisms"
 
 // tried is a tally whose policy plays each arm once, in order, before anything else.
 type tried struct {
@@ -12,8 +9,8 @@ type tried struct {
 }
 
 // Observe adds one reward.
-func (t *tried) Observe(_ mechanisms.Round, _ mechanisms.None, a mechanisms.Arm, f mechanisms.Reward) error {
-	if err := t.observe(a, f); err != nil {
+func (t *tried) Observe(round mechanisms.Round, c mechanisms.None, a mechanisms.Arm, f mechanisms.Reward) error {
+	if err := t.tally.Observe(round, c, a, f); err != nil {
 		return err
 	}
 	for t.unseen < len(t.n) && t.n[t.unseen] > 0 {
@@ -32,9 +29,3 @@ func (t *tried) leader() int {
 	}
 	return best
 }
-
-// Statistics returns pulls and sums of scaled rewards.
-func (t *tried) Statistics() *statistics.Set { return t.set }
-
-// Local is empty: everything adds up.
-func (t *tried) Local() ([]byte, error) { return nil, nil }

@@ -5,16 +5,14 @@ import (
 
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
-	"github.com/posse-dev/posse/mechanisms/statistics"
 )
 
 // UCB1 plays the arm with the largest mean + √(2·ln t / n), rewards scaled to
 // [0, 1], each arm once first. Source: Auer, Cesa-Bianchi and Fischer 2002.
 type UCB1 struct {
-	tally
+	tried
 	means    []float64 // caches of the tally, so that a choice takes no division and no root
 	widths   []float64 // 1/√n
-	unseen   int       // the first arm that was never pulled, K when there is none
 	scales   *[scaleTable]float64
 	inverses *[inverseTable]inverse
 }
@@ -26,7 +24,7 @@ func NewUCB1(p Problem) (*UCB1, error) {
 		return nil, err
 	}
 	return &UCB1{
-		tally: newTally(p), means: make([]float64, p.Arms), widths: make([]float64, p.Arms),
+		tried: tried{tally: newTally(p)}, means: make([]float64, p.Arms), widths: make([]float64, p.Arms),
 		scales: explorationScales(), inverses: inverses(),
 	}, nil
 }
@@ -49,20 +47,11 @@ func (u *UCB1) Choose(round mechanisms.Round, _ mechanisms.None, _ noise.Source)
 }
 
 // Observe adds one reward.
-func (u *UCB1) Observe(_ mechanisms.Round, _ mechanisms.None, a mechanisms.Arm, f mechanisms.Reward) error {
-	if err := u.observe(a, f); err != nil {
+func (u *UCB1) Observe(round mechanisms.Round, c mechanisms.None, a mechanisms.Arm, f mechanisms.Reward) error {
+	if err := u.tried.Observe(round, c, a, f); err != nil {
 		return err
 	}
 	i := inverseAt(u.inverses, u.n[a])
 	u.means[a], u.widths[a] = scaledMean(u.sum[a], i), i.root
-	for u.unseen < len(u.n) && u.n[u.unseen] > 0 {
-		u.unseen++
-	}
 	return nil
 }
-
-// Statistics returns pulls and sums of scaled rewards.
-func (u *UCB1) Statistics() *statistics.Set { return u.set }
-
-// Local is empty: the caches are functions of the statistics.
-func (u *UCB1) Local() ([]byte, error) { return nil, nil }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
-	"github.com/posse-dev/posse/mechanisms/statistics"
 )
 
 // Uniform chooses every arm with probability 1/K and learns nothing: the
@@ -31,14 +30,3 @@ func (u *Uniform) Choose(_ mechanisms.Round, _ mechanisms.None, src noise.Source
 	k := uint64(len(u.n))
 	return mechanisms.Arm(noise.Uniform(k, src)), 1 / float64(k), nil
 }
-
-// Observe counts the reward.
-func (u *Uniform) Observe(_ mechanisms.Round, _ mechanisms.None, a mechanisms.Arm, f mechanisms.Reward) error {
-	return u.observe(a, f)
-}
-
-// Statistics returns pulls and sums of rewards.
-func (u *Uniform) Statistics() *statistics.Set { return u.set }
-
-// Local is empty: everything adds up.
-func (u *Uniform) Local() ([]byte, error) { return nil, nil }
