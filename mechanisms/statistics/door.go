@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
@@ -18,20 +19,13 @@ import (
 // is not this model's lets things through as they are.
 
 // PerRecord reports whether records are private before they are added up.
-func (l Layout) PerRecord() bool { return l.has(func(m Mechanism) bool { return m == DuchiPerRecord }) }
+func (l Layout) PerRecord() bool {
+	return slices.ContainsFunc(l, func(b BlockSpec) bool { return b.Noise == DuchiPerRecord })
+}
 
 // PerReport reports whether a report takes noise when it is released.
 func (l Layout) PerReport() bool {
-	return l.has(func(m Mechanism) bool { return m == LaplacePerReport || m == GaussianPerReport })
-}
-
-func (l Layout) has(is func(Mechanism) bool) bool {
-	for _, b := range l {
-		if is(b.Noise) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l, func(b BlockSpec) bool { return b.Noise == LaplacePerReport || b.Noise == GaussianPerReport })
 }
 
 // RecordSpend is what one record costs its unit: the sum over blocks of

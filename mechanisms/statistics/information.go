@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
 
@@ -151,9 +152,9 @@ func (v Information) Add(o Information) (Information, error) {
 	}
 	out, field := Information{d: v.d}, "counts"
 	if v.gram == nil {
-		out.diagonal = addEntries(v.diagonal, o.diagonal)
+		out.diagonal = floats.AddTo(make([]float64, v.d), v.diagonal, o.diagonal)
 	} else {
-		out.gram, field = addEntries(v.gram, o.gram), "gram"
+		out.gram, field = floats.AddTo(make([]float64, v.d*v.d), v.gram, o.gram), "gram"
 	}
 	if err := informationEntries(field, append(out.diagonal, out.gram...)); err != nil {
 		return Information{}, err
@@ -277,21 +278,7 @@ func (v Information) definiteAfterShift(shift float64) bool {
 	return ok
 }
 
-func addEntries(a, b []float64) []float64 {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = a[i] + b[i]
-	}
-	return out
-}
-
-func informationNorm(entries []float64) float64 {
-	norm := 0.0
-	for _, x := range entries {
-		norm = max(norm, math.Abs(x))
-	}
-	return norm
-}
+func informationNorm(entries []float64) float64 { return floats.Norm(entries, math.Inf(1)) }
 
 func informationEntries(field string, entries []float64) error {
 	for i, x := range entries {

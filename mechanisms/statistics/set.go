@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/posse-dev/posse"
 )
 
 // MaxSum bounds every number of a [Set]: |sum| < 2^62, so that the sum of two
@@ -141,17 +143,17 @@ func add(a, b int64) (int64, error) {
 // FixedPoint returns clip(x, ±bound)/bound·2^scale, rounded to the nearest
 // integer with ties to even and never beyond ±2^scale, so that one record's
 // sensitivity is 2^scale whatever x is. x and bound are finite, bound > 0,
-// scale ≤ 40; otherwise the error says which. Source: private-learning 1.3,
+// scale ≤ 40; otherwise the error names the field. Source: private-learning 1.3,
 // privacy 1.5.
 func FixedPoint(x, bound float64, scale uint8) (int64, error) {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return 0, errors.New("the value is not finite")
+		return 0, posse.OutOfRange("value", "not a finite number", "finite numbers", "")
 	}
 	if !(bound > 0) || math.IsInf(bound, 0) {
-		return 0, errors.New("the bound must be a positive finite number")
+		return 0, posse.OutOfRange("bound", fmt.Sprint(bound), "(0, ∞)", "")
 	}
 	if scale > 40 {
-		return 0, errors.New("the scale must be at most 40 bits")
+		return 0, posse.OutOfRange("scale", fmt.Sprint(scale), "[0, 40] bits", "")
 	}
 	limit := int64(1) << scale
 	q := int64(math.RoundToEven(math.Max(-bound, math.Min(bound, x)) / bound * float64(limit)))

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/posse-dev/posse"
 )
 
 func shape() Layout {
@@ -160,12 +162,14 @@ func TestFixedPointIsTheNearestIntegerOfTheClippedValue(t *testing.T) {
 	for name, row := range map[string]struct {
 		x, bound float64
 		scale    uint8
+		field    string
 	}{
-		"NaN": {math.NaN(), 1, 4}, "infinity": {math.Inf(1), 1, 4}, "no bound": {1, 0, 4}, "a negative bound": {1, -1, 4},
-		"an infinite bound": {1, math.Inf(1), 4}, "a bound that is NaN": {1, math.NaN(), 4}, "41 bits": {1, 1, 41},
+		"NaN": {math.NaN(), 1, 4, "value"}, "infinity": {math.Inf(1), 1, 4, "value"}, "no bound": {1, 0, 4, "bound"}, "a negative bound": {1, -1, 4, "bound"},
+		"an infinite bound": {1, math.Inf(1), 4, "bound"}, "a bound that is NaN": {1, math.NaN(), 4, "bound"}, "41 bits": {1, 1, 41, "scale"},
 	} {
 		_, err := FixedPoint(row.x, row.bound, row.scale)
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
+		assert.Equal(t, row.field, posse.As(err).Field, name)
 	}
 }
 
