@@ -97,30 +97,21 @@ func checkCount(field string, k int) error {
 
 // interval is a range that a parameter must lie in.
 type interval struct {
-	low, high         float64
-	openLow, openHigh bool
+	low, high float64
+	openLow   bool
 }
 
 func (i interval) contains(x float64) bool {
-	switch {
-	case math.IsNaN(x), x < i.low, x > i.high:
-		return false
-	case i.openLow && x == i.low, i.openHigh && x == i.high:
-		return false
-	}
-	return true
+	return x >= i.low && x <= i.high && !(i.openLow && x == i.low)
 }
 
 // String writes the interval as (a, b] leaves out a.
 func (i interval) String() string {
-	left, right := "[", "]"
+	left := "["
 	if i.openLow {
 		left = "("
 	}
-	if i.openHigh {
-		right = ")"
-	}
-	return fmt.Sprintf("%s%g, %g%s", left, i.low, i.high, right)
+	return fmt.Sprintf("%s%g, %g]", left, i.low, i.high)
 }
 
 // checkReward refuses a recorded reward that is not finite or too large, without
