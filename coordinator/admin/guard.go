@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"connectrpc.com/connect"
+
 	"github.com/posse-dev/posse"
 )
 
@@ -64,18 +66,23 @@ func Token(dir string) (string, error) {
 
 // Guard serves next to requests that carry the token as "Authorization: Bearer …",
 // name a loopback host, and were not sent by another site's page: a name that an
-// attacker points at 127.0.0.1, and a form on another page, come to nothing.
+// attacker points at 127.0.0.1, and a form on another page, come to nothing. A refusal
+// is an error of Connect's, in the form that the client speaks.
 func Guard(token string, next http.Handler) http.Handler {
-	want := sha256.Sum256([]byte("Bearer " + token))
+	want, answer := sha256.Sum256([]byte(token)), connect.NewErrorWriter()
+	refuse := func(w http.ResponseWriter, r *http.Request, code connect.Code, why string) {
+		_ = answer.Write(w, r, connect.NewError(code, errors.New(why))) // a client who left needs no answer
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
+		scheme, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(shown))
 		switch {
 		case !loopback(r.Host) || !loopback(r.RemoteAddr):
-			http.Error(w, `{"code":"permission_denied","message":"the admin API is served to this machine only"}`, http.StatusForbidden)
+			refuse(w, r, connect.CodePermissionDenied, "the admin API is served to this machine only")
 		case foreign(r):
-			http.Error(w, `{"code":"permission_denied","message":"another site sent this request"}`, http.StatusForbidden)
-		case subtle.ConstantTimeCompare(got[:], want[:]) != 1:
-			http.Error(w, `{"code":"unauthenticated","message":"the admin API needs the token in admin.token"}`, http.StatusUnauthorized)
+			refuse(w, r, connect.CodePermissionDenied, "another site sent this request")
+		case !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1:
+			refuse(w, r, connect.CodeUnauthenticated, "the admin API needs the token in admin.token")
 		default:
 			next.ServeHTTP(w, r)
 		}
