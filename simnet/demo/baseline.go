@@ -12,17 +12,14 @@ import (
 
 // baselines is what the same traffic would have given otherwise.
 type baselines struct {
-	uniform, best float64
-	bestArm       int
-	alone         []float64 // by node: the same policy, guarantee and users, on its own
-	nonPrivate    float64   // all together, without noise or a bound on users
-	err           error
+	alone      []float64 // by node: the same policy, guarantee and users, on its own
+	nonPrivate float64   // all together, without noise or a bound on users
+	err        error
 }
 
 // compute runs while the demo plays: it needs the scene alone.
 func (s *scene) compute(seed uint64) *baselines {
-	b := &baselines{uniform: s.traffic.Uniform(), alone: make([]float64, len(s.traffic.Nodes))}
-	b.bestArm, b.best = s.traffic.BestFixed()
+	b := &baselines{alone: make([]float64, len(s.traffic.Nodes))}
 	var all sync.WaitGroup
 	errs := make([]error, len(s.traffic.Nodes)+1)
 	all.Go(func() {

@@ -23,7 +23,6 @@ type Config struct {
 	Seed       uint64           // of environment and users, never of the noise
 	KillLeader int              // after this many published rounds; 0: never
 	Pace       time.Duration    // that the whole is spread over; 0: full speed
-	HTTP       string           // address of the dashboard; empty: none
 	Now        func() time.Time // the clock; required
 	Log        *slog.Logger     // nil discards
 	Version    string           // of the binary, shown on the dashboard
@@ -37,8 +36,6 @@ type Progress struct {
 	Version       uint64
 	Leader        string
 	LeaderChanges int
-	Phase         string // "starting", "learning", "ended", "finishing"
-	Alive         int    // arms in play
 	NodesAtNewest int
 	Nodes         int
 }

@@ -22,9 +22,8 @@ type Demo struct {
 	mu        sync.Mutex
 	baselines *baselines // nil while they are computed
 	summary   *Summary   // nil until the end
-	progress  Progress
-	leaders   []string // in order of change
-	uniform   float64  // mean rewards on this traffic, known from the start
+	leaders   []string   // in order of change
+	uniform   float64    // mean rewards on this traffic, known from the start
 	best      float64
 	curve     []web.DemoPoint
 	users     []web.DemoUsers
@@ -65,7 +64,7 @@ func (d *Demo) Run(ctx context.Context) (*Summary, error) {
 		d.mu.Unlock()
 		close(d.computed)
 	}()
-	d.tell("starting")
+	d.tell()
 	if err := d.stage.startReplicas(ctx); err != nil {
 		return nil, err
 	}
@@ -88,7 +87,7 @@ func (d *Demo) Run(ctx context.Context) (*Summary, error) {
 	if err := d.play(ctx); err != nil {
 		return nil, err
 	}
-	d.tell("finishing")
+	d.tell()
 	if err := d.wait(ctx, "everybody to hold the last version", d.allNewest); err != nil {
 		return nil, err
 	}
@@ -123,7 +122,7 @@ func (d *Demo) play(ctx context.Context) error {
 			}
 		}
 		d.note()
-		d.tell("learning")
+		d.tell()
 		if rest := d.cfg.Pace/time.Duration(steps) - d.cfg.Now().Sub(began); rest > 0 {
 			select {
 			case <-ctx.Done():
@@ -248,8 +247,8 @@ func (d *Demo) wait(ctx context.Context, what string, done func() bool) error {
 }
 
 // tell passes on how far the demo is.
-func (d *Demo) tell(phase string) {
-	p := Progress{Phase: phase, Of: d.scene.traffic.Decisions(), Nodes: len(d.scene.traffic.Nodes), Alive: d.scene.traffic.Arms}
+func (d *Demo) tell() {
+	p := Progress{Of: d.scene.traffic.Decisions(), Nodes: len(d.scene.traffic.Nodes)}
 	for _, c := range d.stage.crowds {
 		p.Decisions += c.next
 	}
@@ -267,14 +266,10 @@ func (d *Demo) tell(phase string) {
 					p.NodesAtNewest++
 				}
 			}
-			if e.Ended {
-				p.Phase = "ended"
-			}
 		})
 	}
 	d.mu.Lock()
 	p.LeaderChanges = max(0, len(d.leaders)-1)
-	d.progress = p
 	d.mu.Unlock()
 	d.cfg.Progress(p)
 }

@@ -33,7 +33,7 @@ func (d *Demo) finish(ctx context.Context) (*Summary, error) {
 			MaxContributions: sc.experiment.Privacy.MaxContributions,
 		},
 		Learning: Learning{Baselines: Baselines{
-			Uniform: d.baselines.uniform, Alone: d.baselines.alone, NonPrivate: d.baselines.nonPrivate, BestFixedArm: d.baselines.best,
+			Uniform: d.uniform, Alone: d.baselines.alone, NonPrivate: d.baselines.nonPrivate, BestFixedArm: d.best,
 		}},
 	}
 	d.follow(d.stage.leader().Name())

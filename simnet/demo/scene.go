@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +19,6 @@ import (
 // scene is what the demo plays: an experiment, organisations and their traffic.
 type scene struct {
 	experiment *experiment.Experiment
-	file       []byte
 	title      string
 	arm        [2]string // what an arm is called, one and many
 	meaning    string    // of a reward
@@ -200,7 +200,7 @@ func (s *scene) money() string {
 `, reserve, max(2000, 250*nodes), grants, number(math.Min(0.2, float64(grants)/float64(nodes))))
 }
 
-func number(x float64) string { return strings.TrimSuffix(fmt.Sprintf("%g", x), ".0") }
+func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
 // fileName makes a name of the experiment file's grammar.
 func fileName(s string) string {
@@ -292,6 +292,6 @@ func (s *scene) read(c Config, text string, arms int) error {
 		s.said = append(s.said, fmt.Sprintf("Grants of the last version are drawn every %v instead of every %v, so that the demo ends.", redrawAtMost, i.Schedule.RedrawEvery))
 		i.Schedule.RedrawEvery = redrawAtMost
 	}
-	s.experiment, s.file = e, file
+	s.experiment = e
 	return nil
 }
