@@ -80,14 +80,9 @@ func (p *program) cells(headers []string, right []string, rows [][]string) strin
 	t.SetStyle(style)
 	t.SuppressTrailingSpaces()
 	head := table.Row{}
-	for i, h := range headers {
-		head = append(head, h)
-		if slices.Contains(right, h) {
-			t.SetColumnConfigs([]table.ColumnConfig{{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight}})
-		}
-	}
 	var configs []table.ColumnConfig
 	for i, h := range headers {
+		head = append(head, h)
 		align := text.AlignLeft
 		if slices.Contains(right, h) {
 			align = text.AlignRight
