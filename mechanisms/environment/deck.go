@@ -36,7 +36,7 @@ func (d *Deck) Draw(into Instance, src noise.Source) Instance {
 		panic("environment: draw from an empty deck")
 	}
 	into = room(into, d.arms)
-	i := below(d.left, src)
+	i := int(noise.Uniform(uint64(d.left), src))
 	d.left--
 	d.order[i], d.order[d.left] = d.order[d.left], d.order[i]
 	copy(into, d.Row(int(d.order[d.left])))

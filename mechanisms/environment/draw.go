@@ -1,8 +1,6 @@
 package environment
 
 import (
-	"math"
-
 	"github.com/posse-dev/posse/dp/noise"
 	"gonum.org/v1/gonum/mathext"
 )
@@ -18,18 +16,6 @@ func uniform(src noise.Source) float64 {
 // parameters are; a polar or ziggurat sampler would consume a random number of
 // words. The largest magnitude is 8.3, the quantile of half a cell.
 func normal(src noise.Source) float64 { return mathext.NormalQuantile(uniform(src)) }
-
-// below returns a number in [0, n), exactly uniform: words in the incomplete
-// last block of n are drawn again. n > 0.
-func below(n int, src noise.Source) int {
-	m := uint64(n)
-	limit := math.MaxUint64 - math.MaxUint64%m
-	for {
-		if x := src.Uint64(); x < limit {
-			return int(x % m)
-		}
-	}
-}
 
 // Pick returns an index with a probability proportional to its weight; weights
 // are finite, not negative, and not all zero. O(len(weights)).

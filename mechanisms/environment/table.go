@@ -78,12 +78,17 @@ func (t *Table) Row(row int) Instance {
 
 // Reward draws the reward of one arm in a row drawn with replacement.
 func (t *Table) Reward(arm int, src noise.Source) float64 {
-	return t.rewards[below(t.Rows(), src)*t.arms+arm]
+	return t.row(src)[arm]
 }
 
 // Draw draws a row with replacement.
 func (t *Table) Draw(into Instance, src noise.Source) Instance {
 	into = room(into, t.arms)
-	copy(into, t.Row(below(t.Rows(), src)))
+	copy(into, t.row(src))
 	return into
+}
+
+// row draws a row with replacement.
+func (t *Table) row(src noise.Source) Instance {
+	return t.Row(int(noise.Uniform(uint64(t.Rows()), src)))
 }

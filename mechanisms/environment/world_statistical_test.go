@@ -84,11 +84,12 @@ func TestSolverInstancesShareTheirFactor(t *testing.T) {
 	assert.Less(t, math.Abs(apart/n)/math.Sqrt(4.0/n), float64(alarm))
 }
 
-func TestBelowIsUniform(t *testing.T) {
+func TestRowsAreDrawnUniformly(t *testing.T) {
 	const n, cells = 140_000, 7
+	table := must(NewTable([][]float64{{0}, {1}, {2}, {3}, {4}, {5}, {6}}))
 	src, counts := noise.NewSeeded(3), make([]float64, cells)
 	for range n {
-		counts[below(cells, src)]++
+		counts[int(table.Reward(0, src))]++
 	}
 	var chi float64
 	for _, c := range counts {
