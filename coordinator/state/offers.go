@@ -15,9 +15,6 @@ import (
 	"github.com/posse-dev/posse/protocols/possev1"
 )
 
-// leavesMax bounds the leaves of one offer or report.
-const leavesMax = 4096
-
 // recordOffers records a batch of signed offers, one by one: a bad one is refused
 // alone. The signatures were checked by who proposed them; the log carries them.
 func (t *turn) recordOffers(c *possev1.RecordOffers) Result {
@@ -124,8 +121,8 @@ func (t *turn) offer(e *Experiment, r *Round, signed *possev1.NodeOffer) (offer 
 	if o.GetBidMicro() < 0 || o.GetBidMicro() > int64(incentives.MaxCredits) {
 		return nil, false, outOfRange("bid", "outside", "[0, 1000000] credits")
 	}
-	if n := len(o.GetLeaves()); n == 0 || n > leavesMax {
-		return nil, false, outOfRange("leaves", fmt.Sprint(n), fmt.Sprintf("[1, %d]", leavesMax))
+	if n := len(o.GetLeaves()); n == 0 || n > possev1.LeavesMax {
+		return nil, false, outOfRange("leaves", fmt.Sprint(n), fmt.Sprintf("[1, %d]", possev1.LeavesMax))
 	}
 	offer = &Offer{Node: n.Name, Bid: incentives.Credits(o.GetBidMicro()), Nonce: [32]byte(o.GetNonce()), Digest: digest(raw)}
 	member := e.Member(n.Name)

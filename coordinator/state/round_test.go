@@ -130,6 +130,24 @@ func TestRepeatsCountOnceAndContradictionsAreKept(t *testing.T) {
 	assert.EqualValues(t, 5, w.m.state.book.Balance(books.Payable("north")))
 }
 
+func TestAnOfferHoldsAsManyLeavesAsANodeOffersAndNoMore(t *testing.T) {
+	w := newWorld(t)
+	w.begin("north")
+	w.must(w.opening(1))
+	leaves := make([]uint64, possev1.LeavesMax+1)
+	for i := range leaves {
+		leaves[i] = uint64(i)
+	}
+	d0 := descriptorOf(0, false)
+	r := w.do(offering(1, offerOf("north", 1, 1, d0, leaves...)))
+	require.NotNil(t, r.Items[0].Err)
+	assert.Equal(t, "leaves", r.Items[0].Err.Field)
+	assert.Equal(t, "[1, 256]", r.Items[0].Err.Allowed)
+	assert.Empty(t, w.experiment().Member("north").Leaves)
+	w.must(offering(1, offerOf("north", 1, 1, d0, leaves[1:]...)))
+	assert.Len(t, w.experiment().Member("north").Leaves, possev1.LeavesMax)
+}
+
 func TestReportsMustBeWhatWasOffered(t *testing.T) {
 	d0 := descriptorOf(0, false)
 	other := func(change func(*possev1.Report)) *possev1.NodeReport {

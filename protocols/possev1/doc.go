@@ -1,6 +1,6 @@
-// Package possev1 is every message that two parties of Posse exchange: types and
-// nothing else. The .proto files beside it are the source; `make generate` makes
-// the rest.
+// Package possev1 is every message that two parties of Posse exchange: types, and
+// the one bound ([LeavesMax]) that both ends hold a message to. The .proto files
+// beside it are the source; `make generate` makes the rest.
 //
 //   - decision.proto: an application and its own node
 //   - round.proto: a node and the leader
