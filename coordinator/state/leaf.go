@@ -43,11 +43,3 @@ func (l *Log) Root() []byte {
 	}
 	return root
 }
-
-func emptyRange() *checkpoint.Range {
-	r, err := checkpoint.NewRange(0, nil)
-	if err != nil {
-		panic("state: no empty range: " + err.Error())
-	}
-	return r
-}

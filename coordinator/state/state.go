@@ -78,7 +78,7 @@ type Cosignature struct {
 }
 
 func newState() *State {
-	return &State{book: books.New(), byID: map[[16]byte]*request{}, Log: Log{tree: emptyRange()}}
+	return &State{book: books.New(), byID: map[[16]byte]*request{}, Log: Log{tree: new(checkpoint.Range)}}
 }
 
 // Book returns the books. Callers only read it.
