@@ -3,7 +3,6 @@ package node
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -44,10 +43,17 @@ func WriteCluster(dir string, c Cluster) error {
 		return err
 	}
 	path := filepath.Join(dir, clusterFile)
-	if err := writeSynced(path+".new", append(text, '\n')); err != nil {
-		return fmt.Errorf("write the cluster's file: %w", err)
+	err = writeSynced(path+".new", append(text, '\n'))
+	if err == nil {
+		err = os.Rename(path+".new", path)
 	}
-	return os.Rename(path+".new", path)
+	if err != nil {
+		return &posse.Error{
+			Code: posse.FailedPrecondition, Reason: "FILE_UNWRITABLE", Field: "dir", Value: dir, Allowed: "a directory that can be written",
+			Message: "the cluster's file can't be written: " + err.Error(), Hint: "free space or choose another directory, and join again with the same invite", Cause: err,
+		}
+	}
+	return nil
 }
 
 // writeSynced writes a whole file to the disk: renamed without it, a crash leaves
@@ -70,7 +76,10 @@ func readCluster(dir string) (Cluster, error) {
 		}
 	}
 	if err != nil {
-		return Cluster{}, fmt.Errorf("read the cluster's file: %w", err)
+		return Cluster{}, &posse.Error{
+			Code: posse.InvalidArgument, Reason: "FILE_NOT_FOUND", Field: "dir", Value: dir, Allowed: "the directory that this node joined with",
+			Message: "the cluster's file can't be read: " + err.Error(), Hint: "run the node as who owns the directory", Cause: err,
+		}
 	}
 	var c Cluster
 	if err := json.Unmarshal(text, &c); err != nil || c.Name == "" || len(c.Replicas) == 0 {

@@ -411,6 +411,10 @@ func TestANodeThatHasNotJoinedSaysSo(t *testing.T) {
 	require.NoError(t, WriteCluster(dir, c))
 	require.NoError(t, WriteCluster(dir, c), "the same answer again")
 	assert.FileExists(t, filepath.Join(dir, clusterFile))
+	for _, err := range []error{WriteCluster(filepath.Join(dir, clusterFile), c), errOf(readCluster(filepath.Join(dir, clusterFile)))} {
+		assert.Equal(t, "dir", posse.As(err).Field, "a file is no directory")
+		assert.NotEmpty(t, posse.As(err).Hint)
+	}
 	c.Cluster = "two"
 	assert.Equal(t, "CONFLICT", posse.As(WriteCluster(dir, c)).Reason)
 }
@@ -457,4 +461,4 @@ func TestBadQuestionsAreRefusedAndCostNothing(t *testing.T) {
 	assert.True(t, proto.Equal(before, account(t, n)))
 }
 
-func errOf(_ *taken, err error) error { return err }
+func errOf[T any](_ T, err error) error { return err }

@@ -75,8 +75,14 @@ func Open(dir string, options Options) (*Store, error) {
 			Hint: "stop it, or give this node a directory of its own", Cause: err,
 		}
 	}
+	if full(err) {
+		return nil, explain(path, err)
+	}
 	if err != nil {
-		return nil, explain(path, "open", err)
+		return nil, &posse.Error{
+			Code: posse.FailedPrecondition, Reason: "FILE_UNWRITABLE", Field: "dir", Value: dir, Allowed: "a directory that this process may read and write",
+			Message: "the node's store can't be opened: " + err.Error(), Hint: "run the node as who owns the directory and node.db in it", Cause: err,
+		}
 	}
 	s := &Store{
 		db: db, path: path, options: options, pending: map[place][]byte{}, kick: make(chan struct{}, 1), closed: make(chan struct{}),
@@ -266,18 +272,20 @@ func (s *Store) commit(batch map[place][]byte) error {
 		err = update()
 	}
 	if err != nil {
-		return explain(s.path, "write", err)
+		return explain(s.path, err)
 	}
 	return nil
 }
 
 // explain gives a full disk its reason; everything else is the system's word.
-func explain(path, what string, err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+func explain(path string, err error) error {
+	if full(err) {
 		return &posse.Error{
 			Code: posse.ResourceExhausted, Reason: "DISK_FULL", Field: "dir", Value: path, Message: "the node's disk is full",
 			Hint: "free space and start the node again: until then it acknowledges no reward, releases nothing and goes on deciding", Cause: err,
 		}
 	}
-	return fmt.Errorf("%s the node's store: %w", what, err)
+	return fmt.Errorf("write the node's store: %w", err)
 }
+
+func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }

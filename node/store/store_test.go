@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -54,6 +55,8 @@ func TestASecondProcessIsRefused(t *testing.T) {
 	open(t, dir, store.Options{})
 	_, err := store.Open(dir, store.Options{})
 	assert.Equal(t, "IN_USE", posse.As(err).Reason)
+	_, err = store.Open(filepath.Join(dir, "node.db"), store.Options{})
+	assert.Equal(t, [2]string{"FILE_UNWRITABLE", "dir"}, [2]string{posse.As(err).Reason, posse.As(err).Field})
 }
 
 func TestManyCallersShareCommitsAndNoneIsLost(t *testing.T) {
