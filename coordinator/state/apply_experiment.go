@@ -51,13 +51,13 @@ func (t *turn) applyExperiment(c *possev1.ApplyExperiment) Result {
 			Message: "incentives.budget may only grow while the experiment runs", Hint: "create a new experiment",
 		})
 	}
-	if more := rules.Budget - e.Rules.Budget; more > 0 {
+	more := rules.Budget - e.Rules.Budget
+	if more > 0 {
 		if err := t.fund(e.Name, e.Revision+1, rules.Sponsor, more); err != nil {
 			return refusal(err)
 		}
 		e.Exhausted = false
 	}
-	more := rules.Budget - e.Rules.Budget
 	e.Revision++
 	e.File, e.Rules, e.Changed = slices.Clone(c.GetFile()), rules, t.index
 	t.view = experimentView{

@@ -3,6 +3,7 @@ package state
 import (
 	"crypto/sha256"
 	"slices"
+	"strings"
 
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/incentives/books"
@@ -35,11 +36,11 @@ func decode(data []byte) (*State, error) {
 	for _, r := range s.requests {
 		s.byID[r.ID] = r
 	}
-	sorted := slices.IsSortedFunc(s.Nodes, func(a, b *Node) int { return compare(a.Name, b.Name) }) &&
-		slices.IsSortedFunc(s.Experiments, func(a, b *Experiment) int { return compare(a.Name, b.Name) })
+	sorted := slices.IsSortedFunc(s.Nodes, func(a, b *Node) int { return strings.Compare(a.Name, b.Name) }) &&
+		slices.IsSortedFunc(s.Experiments, func(a, b *Experiment) int { return strings.Compare(a.Name, b.Name) })
 	for _, e := range s.Experiments {
 		sorted = sorted && len(e.Descriptors) > 0 &&
-			slices.IsSortedFunc(e.Members, func(a, b *Member) int { return compare(a.Node, b.Node) })
+			slices.IsSortedFunc(e.Members, func(a, b *Member) int { return strings.Compare(a.Node, b.Node) })
 	}
 	if !sorted {
 		return nil, errDamaged
@@ -380,15 +381,4 @@ func (c *codec) record(r *Record) {
 	c.u64(&r.Version)
 	text(c, &r.Reason)
 	c.u64(&r.Leaf)
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	default:
-		return 0
-	}
 }

@@ -53,7 +53,7 @@ func (t *turn) publish(c *possev1.Publish) Result {
 	v.Digest = digest(v.Model())
 	t.deliver(e, r)
 	e.Versions = append(e.Versions, v)
-	if d := (Descriptor{digest(v.Descriptor), v.Descriptor}); !e.Known(d.Digest) || e.Descriptor().Digest != d.Digest {
+	if d := (Descriptor{digest(v.Descriptor), v.Descriptor}); e.Descriptor().Digest != d.Digest {
 		e.Descriptors = append(e.Descriptors, d)
 	}
 	for _, x := range contributions {
