@@ -102,12 +102,6 @@ func (f *Filter) Restore(spend dp.Spend) error {
 	return nil
 }
 
-// Kind returns how the filter adds up.
-func (f *Filter) Kind() Kind { return f.rule.kind }
-
-// Limit returns the limit.
-func (f *Filter) Limit() dp.Spend { return f.rule.limit }
-
 // Spent returns what was charged, in the units of the limit.
 func (f *Filter) Spent() dp.Spend {
 	f.mu.Lock()

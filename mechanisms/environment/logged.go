@@ -90,9 +90,6 @@ func (a *loggedArm) average(f func(float64) float64) float64 {
 // Arms returns the number of arms.
 func (l *Logged) Arms() int { return len(l.arms) }
 
-// Records returns how many records show an arm.
-func (l *Logged) Records(arm int) int { return len(l.arms[arm].rewards) }
-
 // Mean returns the average reward of an arm's records, weighted by 1/propensity
 // (the self-normalised estimate of its value).
 func (l *Logged) Mean(arm int) float64 { return l.arms[arm].mean }

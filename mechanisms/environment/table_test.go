@@ -65,6 +65,6 @@ func TestLoggedWeighsRecordsByInversePropensity(t *testing.T) {
 	assert.InDelta(t, (1*2-5*4)/6.0, logged.Mean(0), 1e-15)
 	assert.InDelta(t, (1*2+25*4)/6.0, logged.Moment(0, 2), 1e-14)
 	assert.Equal(t, 7.0, logged.Mean(1))
-	assert.Equal(t, 2, logged.Records(0))
-	assert.Equal(t, 1, logged.Records(1))
+	assert.Equal(t, []float64{1, -5}, logged.arms[0].rewards)
+	assert.Equal(t, []float64{7}, logged.arms[1].rewards)
 }
