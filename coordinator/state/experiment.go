@@ -173,17 +173,6 @@ func (m *Member) leaf(number uint64) (int, bool) {
 	return slices.BinarySearchFunc(m.Leaves, number, func(l Leaf, n uint64) int { return cmp.Compare(l.Number, n) })
 }
 
-// Unsold returns how many of the member's leaves are on offer.
-func (m *Member) Unsold() int {
-	n := 0
-	for _, l := range m.Leaves {
-		if l.Bought == 0 {
-			n++
-		}
-	}
-	return n
-}
-
 // Dearest returns the largest spend of one record among the member's leaves, kind by
 // kind.
 func (m *Member) Dearest() dp.Spend {

@@ -42,7 +42,8 @@ func TestARoundPublishesWhatWasBoughtAndPaysForIt(t *testing.T) {
 		assert.EqualValues(t, 1, e.Member(name).Granted, "%s: everybody gets the versions of exploration", name)
 	}
 	assert.EqualValues(t, 1_000_000_000-6_500_000, w.m.state.book.Balance(books.Budget("dosing")))
-	assert.Equal(t, 1, e.Member("west").Unsold(), "what was not bought stays on offer")
+	require.Len(t, e.Member("west").Leaves, 1)
+	assert.Zero(t, e.Member("west").Leaves[0].Bought, "what was not bought stays on offer")
 	assert.EqualValues(t, v.Leaf, r.Sequence)
 	assert.Contains(t, string(r.Leaf), `"model":"`)
 
@@ -266,8 +267,10 @@ func TestAnAbortedRoundPaysNobodyAndReturnsTheMoney(t *testing.T) {
 	assert.Error(t, early.Error(), "nothing was delivered")
 	w.must(abortion(1, "deadline"))
 	assert.EqualValues(t, 1_000_000_000, w.m.state.book.Balance(books.Budget("dosing")))
-	assert.Equal(t, 1, w.experiment().Member("north").Unsold())
-	assert.EqualValues(t, 500_000_000, w.experiment().Ledger()[0].Spend.NanoEpsilon, "what was released stays spent")
+	leaves := w.experiment().Member("north").Leaves
+	require.Len(t, leaves, 1)
+	assert.Zero(t, leaves[0].Bought)
+	assert.EqualValues(t, 500_000_000, leaves[0].Spend.NanoEpsilon, "what was released stays spent")
 	w.must(w.opening(2))
 	w.must(offering(2, offerOf("north", 2, 1, d0, 0)))
 }
