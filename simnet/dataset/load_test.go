@@ -183,38 +183,31 @@ func TestGzipIsUnpackedAndTheHashIsOfEveryByte(t *testing.T) {
 	assert.Contains(t, refused(t, dir, Options{Format: CSV}).Message, "no gzip")
 }
 
-func TestTrafficFollowsSharesOrDealsEveryRow(t *testing.T) {
-	set, err := Load("testdata/races", Options{Format: ASlib, Nodes: 2})
-	require.NoError(t, err)
-	plan, err := set.Traffic(1000, noise.NewSeeded(1))
-	require.NoError(t, err)
-	again, err := set.Traffic(1000, noise.NewSeeded(1))
-	require.NoError(t, err)
-	assert.Equal(t, plan, again)
-	counts := [2]int{}
-	for _, n := range plan {
-		counts[n]++
-	}
-	assert.InDelta(t, 500, counts[0], 80, "five standard deviations of a fair coin")
-
-	dir := write(t, map[string]string{"warfarin.csv": "PharmGKB Subject ID,Therapeutic Dose of Warfarin\nPA0001-1,20.99\nPA0001-2,21\nPA0002-1,49\nPA0002-2,49.5\nPA0002-3,NA\n,\n"})
-	set, err = Load(dir, Options{Format: Warfarin})
-	require.NoError(t, err)
-	for range 2 {
-		plan, err = set.Traffic(4, noise.NewSeeded(2))
-		require.NoError(t, err)
-		sum := environment.Instance{0, 0, 0}
-		src := noise.NewSeeded(3)
-		for _, n := range plan {
-			for a, x := range set.Nodes[n].World.Draw(nil, src) {
-				sum[a] += x
-			}
+// dealt draws every row of a set without replacement.
+func dealt(set *Set) (all []environment.Instance) {
+	src := noise.NewSeeded(3)
+	for _, n := range set.Nodes {
+		for range n.Rows {
+			all = append(all, n.World.Draw(nil, src))
 		}
-		assert.Equal(t, environment.Instance{-3, -2, -3}, sum, "21 and 49 are medium")
-		set.Rewind()
 	}
-	_, err = set.Traffic(5, noise.NewSeeded(2))
-	assert.Error(t, err)
+	return all
+}
+
+func TestEveryPatientComesOnce(t *testing.T) {
+	dir := write(t, map[string]string{"warfarin.csv": "PharmGKB Subject ID,Therapeutic Dose of Warfarin\nPA0001-1,20.99\nPA0001-2,21\nPA0002-1,49\nPA0002-2,49.5\nPA0002-3,NA\n,\n"})
+	set, err := Load(dir, Options{Format: Warfarin})
+	require.NoError(t, err)
+	sum := environment.Instance{0, 0, 0}
+	for _, row := range dealt(set) {
+		for a, x := range row {
+			sum[a] += x
+		}
+	}
+	assert.Equal(t, environment.Instance{-3, -2, -3}, sum, "21 and 49 are medium")
+	for _, n := range set.Nodes {
+		assert.Zero(t, n.World.(*environment.Deck).Left())
+	}
 }
 
 func TestTooFewRowsForTheDefaultNumberOfNodesSaySo(t *testing.T) {

@@ -62,8 +62,10 @@ func checkSet(t *testing.T, set *Set) {
 		for a, x := range n.World.Draw(nil, src) {
 			assert.True(t, x >= set.Reward.Low && x <= set.Reward.High, "a reward of arm %d is outside the range", a)
 		}
+		if deck, ok := n.World.(*environment.Deck); ok {
+			deck.Reset()
+		}
 	}
-	set.Rewind()
 }
 
 // medianAndMean returns the median and mean run time of an arm over all rows.
@@ -152,18 +154,12 @@ func TestDoses(t *testing.T) {
 	for a, share := range []float64{0.270, 0.612, 0.118} {
 		assert.InDelta(t, share, 1+set.Mean(a), 0.0005, set.Arms[a])
 	}
-	order, err := set.Traffic(set.Rows, noise.NewSeeded(3))
-	require.NoError(t, err)
 	var right float64
-	src := noise.NewSeeded(4)
-	for _, node := range order {
-		i := set.Nodes[node].World.Draw(nil, src)
+	for _, i := range dealt(set) {
 		assert.Equal(t, -2.0, i[0]+i[1]+i[2], "one class is right")
 		right += 1 + i.Reward(1)
 	}
 	assert.Equal(t, 3382.0, right, "every patient once")
-	_, err = set.Traffic(set.Rows+1, noise.NewSeeded(3))
-	assert.Error(t, err)
 }
 
 func TestClicks(t *testing.T) {
