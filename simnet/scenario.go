@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/incentives"
@@ -285,12 +284,4 @@ func (s *Scenario) Canonical() []byte {
 func (s *Scenario) Digest() string {
 	sum := sha256.Sum256(s.Canonical())
 	return hex.EncodeToString(sum[:])
-}
-
-// Shown is a label cut to a width for a table.
-func (c Contestant) Shown(width int) string {
-	if utf8.RuneCountInString(c.Label) <= width {
-		return c.Label
-	}
-	return string([]rune(c.Label)[:width-1]) + "…"
 }
