@@ -24,8 +24,8 @@ type Config struct {
 	Elected int64
 }
 
-// seenMs is for how long a node counts as connected after its last sign of life. A
-// watch takes at most 10 s.
+// seenMs is for how long a node counts as connected after its last sign of life: some
+// watches, of which each takes 3 s at most.
 const seenMs = 15_000
 
 // graceMs is how long a new leader waits for nodes to find it before it takes the
