@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/posse-dev/posse/coordinator/state"
@@ -130,7 +131,7 @@ func (c *Coordinator) fetchLeaves(peerID string, from, to uint64) ([][]byte, err
 			return nil, err
 		}
 		if len(answer.GetLeaves()) == 0 {
-			return nil, noLeader("") // it does not have them either
+			return nil, fmt.Errorf("it does not have leaf %d either", next)
 		}
 		out = append(out, answer.GetLeaves()...)
 	}
