@@ -53,7 +53,6 @@ type Coordinator struct {
 
 	admin       *http.Server
 	adminListen net.Listener
-	token       string // of the admin API
 	dashboard   string // one-time token of the dashboard
 
 	ctx    context.Context // ends at Close

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posse-dev/posse/coordinator"
+	"github.com/posse-dev/posse/coordinator/admin"
 	"github.com/posse-dev/posse/coordinator/state"
 	"github.com/posse-dev/posse/coordinator/verify"
 )
@@ -209,11 +210,13 @@ func TestTheOperatorsDoorWantsItsToken(t *testing.T) {
 	require.NoError(t, r.Start(t.Context()))
 	c := &cluster{t: t, replicas: []*coordinator.Coordinator{r}}
 	c.leader()
-	call := func(token, method, body string, change func(*http.Request)) (int, string) {
+	token, err := admin.Token(config.Dir)
+	require.NoError(t, err)
+	call := func(bearer, method, body string, change func(*http.Request)) (int, string) {
 		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.AdminURL()+"/posse.v1.AdminService/"+method, strings.NewReader(body))
 		require.NoError(t, err)
 		q.Header.Set("Content-Type", "application/json")
-		q.Header.Set("Authorization", "Bearer "+token)
+		q.Header.Set("Authorization", "Bearer "+bearer)
 		if change != nil {
 			change(q)
 		}
@@ -226,31 +229,31 @@ func TestTheOperatorsDoorWantsItsToken(t *testing.T) {
 	}
 	code, _ := call("guess", "Status", "{}", nil)
 	assert.Equal(t, http.StatusUnauthorized, code)
-	code, _ = call(r.AdminToken(), "Status", "{}", func(q *http.Request) { q.Header.Set("Origin", "https://elsewhere.example") })
+	code, _ = call(token, "Status", "{}", func(q *http.Request) { q.Header.Set("Origin", "https://elsewhere.example") })
 	assert.Equal(t, http.StatusForbidden, code, "another site's page")
-	code, _ = call(r.AdminToken(), "Status", "{}", func(q *http.Request) { q.Host = "rebound.example" })
+	code, _ = call(token, "Status", "{}", func(q *http.Request) { q.Host = "rebound.example" })
 	assert.Equal(t, http.StatusForbidden, code, "a name that points here")
 
 	file := base64.StdEncoding.EncodeToString([]byte(experimentFile))
-	code, text := call(r.AdminToken(), "ApplyExperiment", `{"filename":"a.yaml","file":"`+file+`"}`, nil)
+	code, text := call(token, "ApplyExperiment", `{"filename":"a.yaml","file":"`+file+`"}`, nil)
 	assert.Equal(t, http.StatusOK, code, text)
 	assert.Contains(t, text, `"created":true`)
 	bad := base64.StdEncoding.EncodeToString([]byte(strings.Replace(experimentFile, "epsilon: 1", "epsilon: -1", 1)))
-	code, text = call(r.AdminToken(), "ApplyExperiment", `{"filename":"a.yaml","file":"`+bad+`"}`, nil)
+	code, text = call(token, "ApplyExperiment", `{"filename":"a.yaml","file":"`+bad+`"}`, nil)
 	assert.Equal(t, http.StatusBadRequest, code)
 	assert.Contains(t, text, "privacy.epsilon")
-	code, text = call(r.AdminToken(), "CreateInvite", `{"name":"north","weight":"3"}`, nil)
+	code, text = call(token, "CreateInvite", `{"name":"north","weight":"3"}`, nil)
 	assert.Equal(t, http.StatusOK, code, text)
 	assert.Contains(t, text, "posse1")
-	code, text = call(r.AdminToken(), "Status", "{}", nil)
+	code, text = call(token, "Status", "{}", nil)
 	assert.Equal(t, http.StatusOK, code)
 	assert.Contains(t, text, `"leader":"r1"`)
-	code, text = call(r.AdminToken(), "Books", "{}", nil)
+	code, text = call(token, "Books", "{}", nil)
 	assert.Equal(t, http.StatusOK, code)
 	assert.Contains(t, text, `"balanced":true`)
-	code, text = call(r.AdminToken(), "Log", `{"from":"0"}`, nil)
+	code, text = call(token, "Log", `{"from":"0"}`, nil)
 	assert.Equal(t, http.StatusOK, code, text)
-	code, text = call(r.AdminToken(), "CloseExperiment", `{"name":"dosing"}`, nil)
+	code, text = call(token, "CloseExperiment", `{"name":"dosing"}`, nil)
 	assert.Equal(t, http.StatusOK, code, text)
 
 	jar, err := cookiejar.New(nil)

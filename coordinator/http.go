@@ -35,7 +35,8 @@ func (c *Coordinator) listenAdmin() error {
 			Message: "the admin API is served on loopback only", Hint: "use an SSH tunnel from another machine", Cause: err,
 		}
 	}
-	if c.token, err = admin.Token(c.config.Dir); err != nil {
+	token, err := admin.Token(c.config.Dir)
+	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
@@ -43,7 +44,7 @@ func (c *Coordinator) listenAdmin() error {
 		View: c.View, Propose: c.Propose, Cluster: c.clusterStatus, Transfer: c.transfer, Leaves: c.log.Leaves,
 		Checkpoint: c.checkpointText, Token: c.inviteToken, Catalogue: c.config.Catalogue, Now: c.config.Now,
 	})
-	mux.Handle(path, admin.Guard(c.token, handler))
+	mux.Handle(path, admin.Guard(token, handler))
 	if c.config.Web {
 		var raw [20]byte
 		if _, err := rand.Read(raw[:]); err != nil {
@@ -80,9 +81,6 @@ func (c *Coordinator) AdminURL() string {
 	}
 	return "http://" + c.adminListen.Addr().String()
 }
-
-// AdminToken is what opens the API; it is in admin.token, too.
-func (c *Coordinator) AdminToken() string { return c.token }
 
 // DashboardURL opens the dashboard once, in one browser; "" when it is not served.
 func (c *Coordinator) DashboardURL() string {
