@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -76,7 +77,7 @@ func (r *replay) offers(b offersBody) {
 		}
 		o.offers = append(o.offers, offer)
 	}
-	slices.SortFunc(o.offers, func(a, b offerBody) int { return bytes.Compare([]byte(a.Node), []byte(b.Node)) })
+	slices.SortFunc(o.offers, func(a, b offerBody) int { return strings.Compare(a.Node, b.Node) })
 }
 
 func (o *roundLog) offer(node string) *offerBody {

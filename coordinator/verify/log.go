@@ -3,7 +3,10 @@ package verify
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"time"
 
+	"github.com/posse-dev/posse/incentives/books"
 	"github.com/posse-dev/posse/protocols/checkpoint"
 )
 
@@ -66,8 +69,10 @@ const maxProblems = 100
 
 // Log verifies a bundle. It goes on after a problem, so that all of them show.
 func Log(b Bundle) Result {
-	r := &replay{experiments: map[string]*experimentLog{}, nodes: map[string]string{}, revoked: map[string]bool{}, balanced: true}
-	r.book = newBook()
+	r := &replay{
+		experiments: map[string]*experimentLog{}, nodes: map[string]string{}, revoked: map[string]bool{},
+		book: books.New(), balanced: true,
+	}
 	var tree checkpoint.Tree
 	for i, raw := range b.Leaves {
 		leaf, err := checkpoint.DecodeLeaf(raw)
@@ -87,7 +92,7 @@ func Log(b Bundle) Result {
 		out.Root = fmt.Sprintf("%x", root)
 	}
 	newest := checkpoint.Head{}
-	for i, note := range append(append([][]byte(nil), r.notes...), b.Checkpoints...) {
+	for i, note := range slices.Concat(r.notes, b.Checkpoints) {
 		head, signatures, err := checkpoint.Open(note, b.Origin, b.Verifiers, 1)
 		if err != nil {
 			r.problem(uint64(i), "checkpoint", "checkpoint %d: %v", i, err)
@@ -125,5 +130,5 @@ func (r *Result) add(s checkpoint.Signature) {
 			return
 		}
 	}
-	r.Signatures = append(r.Signatures, Signature{Replica: s.Name, Time: s.Time.Format("2006-01-02T15:04:05Z07:00")})
+	r.Signatures = append(r.Signatures, Signature{Replica: s.Name, Time: s.Time.Format(time.RFC3339)})
 }

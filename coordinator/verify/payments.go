@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/posse-dev/posse/incentives"
@@ -104,11 +106,7 @@ func (r *replay) auction(e *experimentLog, o *roundLog) {
 
 // published is the auction's prior: the identity and everything published.
 func published(shared mechanisms.Shared, m mechanisms.Model) (statistics.Information, error) {
-	ones := make([]float64, shared.Dimension())
-	for i := range ones {
-		ones[i] = 1
-	}
-	identity := statistics.Counts(ones...)
+	identity := statistics.Counts(slices.Repeat([]float64{1}, shared.Dimension())...)
 	var sum statistics.Information
 	for i, p := range m.Parts {
 		more, err := shared.Information(p.Descriptor, p.Descriptor.Layout.Claim(p.Sum))

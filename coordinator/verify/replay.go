@@ -67,8 +67,6 @@ type roundLog struct {
 	nodes   []string // that reported, in order
 }
 
-func newBook() *books.Book { return books.New() }
-
 func (r *replay) problem(index uint64, kind, format string, args ...any) {
 	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, Problem{Index: index, Kind: kind, Message: fmt.Sprintf(format, args...)})
