@@ -21,13 +21,9 @@ const (
 // an exponent within ±400. The error names field.
 func Decimal(field, text string) (*big.Rat, error) {
 	bad := func(allowed string) error {
-		got := text
-		if len(got) > 40 {
-			got = strings.ToValidUTF8(got[:40], "") + "…"
-		}
 		return &posse.Error{
 			Code: posse.InvalidArgument, Reason: "FIELD_TYPE", Field: field,
-			Value: strconv.Quote(got), Allowed: allowed, Message: field + " must be a number",
+			Value: quoted(text), Allowed: allowed, Message: field + " must be a number",
 		}
 	}
 	if len(text) > maxDecimalLength {

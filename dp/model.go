@@ -69,15 +69,20 @@ func (m *Model) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// unknownWord is the error for a word that is not in a closed list. Long input is
-// cut: it is somebody's text and may be anything.
+// unknownWord is the error for a word that is not in a closed list.
 func unknownWord(field, got, allowed string) *posse.Error {
-	if len(got) > 40 {
-		got = strings.ToValidUTF8(got[:40], "") + "…"
-	}
 	return &posse.Error{
 		Code: posse.InvalidArgument, Reason: "FIELD_UNKNOWN_VALUE", Field: field,
-		Value: strconv.Quote(got), Allowed: allowed,
+		Value: quoted(got), Allowed: allowed,
 		Message: field + " is not one of its words",
 	}
+}
+
+// quoted is text as errors show it. Long input is cut: it is somebody's text and may
+// be anything.
+func quoted(text string) string {
+	if len(text) > 40 {
+		text = strings.ToValidUTF8(text[:40], "") + "…"
+	}
+	return strconv.Quote(text)
 }
