@@ -82,7 +82,7 @@ func (n *Node) decide(t *taken, q Question) (decision.Decision, error) {
 		}
 	}
 	number := n.numbers.next
-	d, writes, err := t.desk.Decide(now, number, user, q.Context, func(leaf uint64) (bool, []store.Write, error) {
+	d, writes, err := t.desk.Decide(now, number, q.Context, func(leaf uint64) (bool, []store.Write, error) {
 		return n.guard.Admit(q.Experiment, leaf, user)
 	})
 	if err != nil {
@@ -135,8 +135,8 @@ func (n *Node) Reward(_ context.Context, id string, f mechanisms.Feedback) (deci
 func (n *Node) reward(t *taken, number uint64, f mechanisms.Feedback) (decision.Outcome, error) {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	outcome, writes, err := t.desk.Reward(n.nowMS(), number, f, func(user [16]byte) (budget.Permit, error) {
-		return n.guard.PermitRecord(t.file.Name, user)
+	outcome, writes, err := t.desk.Reward(n.nowMS(), number, f, func() (budget.Permit, error) {
+		return n.guard.PermitRecord(t.file.Name)
 	})
 	n.store.Put(writes)
 	return outcome, err

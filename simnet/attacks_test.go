@@ -246,7 +246,7 @@ func TestAttackedRecords(t *testing.T) {
 				if !teaches && watched {
 					continue
 				}
-				permit, err := keeper.PermitRecord("attacked", [16]byte{1})
+				permit, err := keeper.PermitRecord("attacked")
 				must(err)
 				r := g.record(x)
 				must(g.layout.Randomise(r, permit, src))

@@ -81,7 +81,7 @@ func (s *site) start(quota uint64) {
 func (s *site) decide(now int64, user string, c mechanisms.Context) (decision.Decision, uint64) {
 	s.sequence++
 	pseudonym := s.keys.Pseudonym(user)
-	d, writes, err := s.desk.Decide(now, s.sequence, pseudonym, c, func(leaf uint64) (bool, []store.Write, error) {
+	d, writes, err := s.desk.Decide(now, s.sequence, c, func(leaf uint64) (bool, []store.Write, error) {
 		return s.guard.Admit(s.file.Name, leaf, pseudonym)
 	})
 	require.NoError(s.t, err)
@@ -90,8 +90,8 @@ func (s *site) decide(now int64, user string, c mechanisms.Context) (decision.De
 }
 
 func (s *site) reward(now int64, sequence uint64, f mechanisms.Feedback) (decision.Outcome, error) {
-	outcome, writes, err := s.desk.Reward(now, sequence, f, func(user [16]byte) (budget.Permit, error) {
-		return s.guard.PermitRecord(s.file.Name, user)
+	outcome, writes, err := s.desk.Reward(now, sequence, f, func() (budget.Permit, error) {
+		return s.guard.PermitRecord(s.file.Name)
 	})
 	s.store.Put(writes)
 	return outcome, err

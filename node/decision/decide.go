@@ -29,7 +29,7 @@ type Admit func(leaf uint64) (teaches bool, writes []store.Write, err error)
 //
 // Here as everywhere: the writes of two calls must reach the store in the order of
 // the calls, or an older sum of a leaf overwrites a newer one.
-func (d *Desk) Decide(now int64, sequence uint64, user [16]byte, c mechanisms.Context, admit Admit) (Decision, []store.Write, error) {
+func (d *Desk) Decide(now int64, sequence uint64, c mechanisms.Context, admit Admit) (Decision, []store.Write, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -50,7 +50,7 @@ func (d *Desk) Decide(now int64, sequence uint64, user [16]byte, c mechanisms.Co
 	if err != nil {
 		return Decision{}, nil, err
 	}
-	p := &pending{at: now, slot: d.slots, version: version, context: c, action: action, user: user}
+	p := &pending{at: now, slot: d.slots, version: version, context: c, action: action}
 	var writes []store.Write
 	if d.exploit == nil {
 		p.leaf = l.number

@@ -24,7 +24,7 @@ func TestAStoredDecisionComesBackAsItWas(t *testing.T) {
 		p := &pending{
 			at: rapid.Int64().Draw(t, "at"), leaf: rapid.Uint64().Draw(t, "leaf"), slot: rapid.Uint64().Draw(t, "slot"),
 			version: rapid.Uint64().Draw(t, "version"), teaches: rapid.Bool().Draw(t, "teaches"), action: actions(t), context: mechanisms.None{},
-			user: [16]byte{1}, mark: [8]byte{2},
+			mark: [8]byte{2},
 		}
 		if x := rapid.SliceOf(rapid.Float64()).Draw(t, "context"); len(x) > 0 {
 			p.context = mechanisms.Features{X: x}

@@ -85,13 +85,13 @@ func (o *office) start(quota uint64) {
 func (o *office) decide(now int64) (decision.Decision, uint64) {
 	number := o.next
 	o.next++
-	d, writes, err := o.Decide(now, number, [16]byte{1}, mechanisms.None{}, func(uint64) (bool, []store.Write, error) { return !o.exhausted, nil, nil })
+	d, writes, err := o.Decide(now, number, mechanisms.None{}, func(uint64) (bool, []store.Write, error) { return !o.exhausted, nil, nil })
 	require.NoError(o.t, err)
 	o.store.Put(writes)
 	return d, number
 }
 
-func noPermit([16]byte) (budget.Permit, error) {
+func noPermit() (budget.Permit, error) {
 	return budget.Permit{}, errors.New("not asked for in silo")
 }
 
@@ -278,7 +278,7 @@ func TestLearningEnds(t *testing.T) {
 func TestAClosedExperimentSaysSo(t *testing.T) {
 	o := newOffice(t, 2)
 	o.Stop()
-	_, _, err := o.Decide(0, 1, [16]byte{}, mechanisms.None{}, nil)
+	_, _, err := o.Decide(0, 1, mechanisms.None{}, nil)
 	assert.Equal(t, "EXPERIMENT_CLOSED", posse.As(err).Reason)
 }
 
@@ -290,7 +290,7 @@ func TestTooManyPendingIsSaid(t *testing.T) {
 		numbers = append(numbers, n)
 	}
 	full := func(now int64) string {
-		_, _, err := o.Decide(now, o.next, [16]byte{}, mechanisms.None{}, func(uint64) (bool, []store.Write, error) { return true, nil, nil })
+		_, _, err := o.Decide(now, o.next, mechanisms.None{}, func(uint64) (bool, []store.Write, error) { return true, nil, nil })
 		if err == nil {
 			return ""
 		}
@@ -391,7 +391,7 @@ func TestLocalRecordsAreRandomisedBeforeTheyAreAddedUp(t *testing.T) {
 	_, err := o.reward(1, n, mechanisms.Reward{X: 0.5})
 	require.Error(t, err, "no permit, no record")
 	asked := 0
-	outcome, writes, err := o.Reward(1, n, mechanisms.Reward{X: 0.5}, func([16]byte) (budget.Permit, error) {
+	outcome, writes, err := o.Reward(1, n, mechanisms.Reward{X: 0.5}, func() (budget.Permit, error) {
 		asked++
 		cost, err := o.first.Layout.RecordSpend()
 		require.NoError(t, err)

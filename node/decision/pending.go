@@ -20,7 +20,6 @@ type pending struct {
 	mark     [8]byte
 	context  mechanisms.Context
 	action   mechanisms.Action
-	user     [16]byte
 }
 
 var errPending = errors.New("a stored decision is damaged")
@@ -43,7 +42,6 @@ func (p *pending) encode() []byte {
 		out = binary.LittleEndian.AppendUint64(out, v)
 	}
 	out = append(out, p.mark[:]...)
-	out = append(out, p.user[:]...)
 	out = appendAction(out, p.action)
 	if c, ok := p.context.(mechanisms.Features); ok && !p.rewarded {
 		for _, x := range c.X {
@@ -54,7 +52,7 @@ func (p *pending) encode() []byte {
 }
 
 func decodePending(data []byte) (*pending, error) {
-	if len(data) < 58 {
+	if len(data) < 42 {
 		return nil, errPending
 	}
 	p := &pending{teaches: data[0]&flagTeaches != 0, rewarded: data[0]&flagRewarded != 0}
@@ -63,9 +61,8 @@ func decodePending(data []byte) (*pending, error) {
 	p.leaf, p.slot = binary.LittleEndian.Uint64(data[8:]), binary.LittleEndian.Uint64(data[16:])
 	p.version = binary.LittleEndian.Uint64(data[24:])
 	copy(p.mark[:], data[32:])
-	copy(p.user[:], data[40:])
 	var ok bool
-	if p.action, data, ok = takeAction(data[56:]); !ok || len(data)%8 != 0 {
+	if p.action, data, ok = takeAction(data[40:]); !ok || len(data)%8 != 0 {
 		return nil, errPending
 	}
 	p.context = mechanisms.None{}

@@ -29,7 +29,7 @@ const (
 
 // PermitRecord gives the permit for one record that was charged when it was
 // admitted. Only layouts that randomise record by record ask for it.
-type PermitRecord func(user [16]byte) (budget.Permit, error)
+type PermitRecord func() (budget.Permit, error)
 
 // Reward takes the feedback for a decision of this desk; Unknown is the answer for
 // one of another desk, or one that this desk has forgotten. It must be acknowledged
@@ -58,7 +58,7 @@ func (d *Desk) Reward(now int64, sequence uint64, f mechanisms.Feedback, permit 
 	if err != nil {
 		return 0, nil, err
 	}
-	p.rewarded, p.mark, p.context, p.user = true, mark, nil, [16]byte{} // what is no longer needed goes
+	p.rewarded, p.mark, p.context = true, mark, nil // what is no longer needed goes
 	d.rewards++
 	d.waiting--
 	return Accepted, append(writes, d.head(), store.Write{Bucket: bucketDecisions, Key: d.key(sequence), Value: p.encode()}), nil
@@ -104,7 +104,7 @@ func (d *Desk) learn(p *pending, f mechanisms.Feedback, permit PermitRecord) ([]
 		return nil, err
 	}
 	if layout.PerRecord() {
-		right, err := permit(p.user)
+		right, err := permit()
 		if err != nil {
 			return nil, err
 		}

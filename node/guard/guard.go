@@ -181,7 +181,7 @@ func (g *Guard) Check(experiment string, user [16]byte) error {
 // PermitRecord is the permit for one record that was admitted, where the layout
 // randomises record by record. The charge stands already; the permit is for the
 // exact cost of one record.
-func (g *Guard) PermitRecord(experiment string, user [16]byte) (budget.Permit, error) {
+func (g *Guard) PermitRecord(experiment string) (budget.Permit, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a, err := g.account(experiment)
