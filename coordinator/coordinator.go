@@ -147,7 +147,7 @@ func (c *Coordinator) Start(ctx context.Context) error {
 	}
 	if begin {
 		for _, p := range c.first {
-			settings.Bootstrap = append(settings.Bootstrap, consensus.Member{ID: p.PeerID})
+			settings.Bootstrap = append(settings.Bootstrap, p.PeerID)
 		}
 	}
 	raft, err := consensus.Open(ctx, settings)

@@ -81,11 +81,11 @@ type replica struct {
 // cluster starts n replicas that know each other and begin a cluster.
 func cluster(t *testing.T, n int, change func(*consensus.Config)) []*replica {
 	t.Helper()
-	var members []consensus.Member
+	var members []string
 	replicas := make([]*replica, n)
 	for i := range replicas {
 		replicas[i] = newReplica(t)
-		members = append(members, consensus.Member{ID: replicas[i].host.ID()})
+		members = append(members, replicas[i].host.ID())
 	}
 	introduce(t, replicas...)
 	for _, r := range replicas {

@@ -22,9 +22,10 @@ type Config struct {
 	Host *peer.Host
 	// FSM is the state. It is empty; the log fills it. Required.
 	FSM Machine
-	// Bootstrap holds the first members of a new cluster, the same on each of them.
+	// Bootstrap holds the peer ids of the first members of a new cluster, the same on
+	// each of them; their addresses are in the host's book.
 	// A replica without any state begins with it; one that has state ignores it.
-	Bootstrap []Member
+	Bootstrap []string
 	// Join allows a replica without any state to start and wait until a leader adds
 	// it. With neither Bootstrap nor Join an empty directory is refused: a replica
 	// that lost its log must not vote under its old id.
@@ -39,21 +40,13 @@ type Config struct {
 	// SegmentBytes is the length that files of the log are made with, at least
 	// 64 KiB; 0 means 64 MiB. A demonstration wants less.
 	SegmentBytes int
-	// SnapshotThreshold is after how many entries a snapshot is taken, 0 means 8192,
-	// and TrailingLogs how many stay behind it, 0 means 10240.
-	SnapshotThreshold uint64
-	TrailingLogs      uint64
+	// TrailingLogs is how many entries stay behind a snapshot, 0 means 10240.
+	TrailingLogs uint64
 	// Disk is what the segments of the log are written with; nil means the system's
 	// disk. Faults come in here.
 	Disk types.VFS
 	// Now is the clock that contacts are stamped with; nil means the wall clock.
 	Now func() time.Time
-}
-
-// Member is a replica of the first configuration.
-type Member struct {
-	ID      string // peer id; its address is in the host's book
-	Learner bool   // gets the log and has no vote
 }
 
 // Timing is how fast silence is noticed. Fields that are 0 have the value of [LAN].
@@ -124,9 +117,6 @@ func (c Config) withDefaults() (Config, error) {
 	if c.SegmentBytes == 0 {
 		c.SegmentBytes = segmentBytes
 	}
-	if c.SnapshotThreshold == 0 {
-		c.SnapshotThreshold = snapshotThreshold
-	}
 	if c.TrailingLogs == 0 {
 		c.TrailingLogs = trailingLogs
 	}
@@ -147,7 +137,7 @@ func (c Config) raft() *raft.Config {
 	r.HeartbeatTimeout, r.ElectionTimeout = c.Timing.Heartbeat, c.Timing.Election
 	r.LeaderLeaseTimeout, r.CommitTimeout = c.Timing.Lease, c.Timing.Commit
 	r.MaxAppendEntries, r.BatchApplyCh = appendEntries, true
-	r.SnapshotThreshold, r.SnapshotInterval, r.TrailingLogs = c.SnapshotThreshold, snapshotInterval, c.TrailingLogs
+	r.SnapshotThreshold, r.SnapshotInterval, r.TrailingLogs = snapshotThreshold, snapshotInterval, c.TrailingLogs
 	r.ShutdownOnRemove = false
 	r.NoLegacyTelemetry = true
 	r.Logger = newLogger(c.Logger)

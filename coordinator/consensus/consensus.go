@@ -129,12 +129,8 @@ func (c *Consensus) open() (err error) {
 	settings := c.config.raft()
 	if !existing && len(c.config.Bootstrap) > 0 {
 		var first raft.Configuration
-		for _, m := range c.config.Bootstrap {
-			s := raft.Server{ID: raft.ServerID(m.ID), Address: raft.ServerAddress(m.ID)}
-			if m.Learner {
-				s.Suffrage = raft.Nonvoter
-			}
-			first.Servers = append(first.Servers, s)
+		for _, id := range c.config.Bootstrap {
+			first.Servers = append(first.Servers, raft.Server{ID: raft.ServerID(id), Address: raft.ServerAddress(id)})
 		}
 		if err := raft.BootstrapCluster(settings, c.store, c.store, snapshots, c.transport, first); err != nil {
 			return fmt.Errorf("begin cluster: %w", err)

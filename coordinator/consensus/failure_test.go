@@ -160,7 +160,7 @@ func (m *refusing) ApplyBatch(commands [][]byte, indexes []uint64) []any {
 func TestCommandThatMustNotBeAppliedStopsTheReplica(t *testing.T) {
 	r := newReplica(t)
 	m := &refusing{unknown: "from the future"}
-	r.config.FSM, r.config.Bootstrap = m, []consensus.Member{{ID: r.host.ID()}}
+	r.config.FSM, r.config.Bootstrap = m, []string{r.host.ID()}
 	c, err := consensus.Open(t.Context(), r.config)
 	require.NoError(t, err)
 	r.Consensus = c
