@@ -110,7 +110,7 @@ func (s *Scenario) policies(top *experiment.Block, open func(string) ([]byte, er
 	for i, b := range blocks {
 		labels[i] = b.Text("label", maxLabel)
 		if b.Has("label") && strings.IndexFunc(labels[i], func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
-			b.Refuse("label", posse.OutOfRange("", "", "1 to 64 printable characters", ""))
+			b.Refuse("label", posse.OutOfRange("", "", "1 to 64 printable characters", "leave it out for the policy's name"))
 		}
 	}
 	experiments := top.Experiment("experiment", s.Name, blocks, open)
@@ -154,7 +154,7 @@ func (s *Scenario) nodes(top *experiment.Block) {
 	for _, d := range costs {
 		c, err := incentives.ParseCredits(d.String())
 		if err != nil {
-			b.Refuse("cost", posse.OutOfRange("", d.String(), "credits with at most six decimals", ""))
+			b.Refuse("cost", posse.OutOfRange("", d.String(), "credits with at most six decimals", "write 1.5"))
 			return
 		}
 		s.Nodes.Costs = append(s.Nodes.Costs, c)
@@ -168,7 +168,7 @@ func (s *Scenario) nodes(top *experiment.Block) {
 		s.Nodes.Costs = slices.Repeat([]incentives.Credits{one}, int(count))
 	case int(count):
 	default:
-		b.Refuse("cost", posse.OutOfRange("", fmt.Sprintf("%d costs", len(costs)), fmt.Sprintf("1 or %d, one a node", count), ""))
+		b.Refuse("cost", posse.OutOfRange("", fmt.Sprintf("%d costs", len(costs)), fmt.Sprintf("1 or %d, one a node", count), "write one number for all nodes"))
 	}
 }
 
@@ -186,7 +186,7 @@ func (s *Scenario) record(top *experiment.Block) {
 	for _, d := range top.Numbers("record") {
 		t, whole := d.Int64()
 		if last := len(s.Record) - 1; !whole || t > s.Horizon || last >= 0 && t <= s.Record[last] || last >= maxRecord {
-			top.Refuse("record", posse.OutOfRange("", d.String(), fmt.Sprintf("at most %d increasing whole numbers in [1, %d]", maxRecord, s.Horizon), ""))
+			top.Refuse("record", posse.OutOfRange("", d.String(), fmt.Sprintf("at most %d increasing whole numbers in [1, %d]", maxRecord, s.Horizon), "leave it out for 1, 2, 5 × 10^k and the horizon"))
 			return
 		}
 		s.Record = append(s.Record, t)

@@ -56,8 +56,11 @@ func (p *program) experimentValidate() *cobra.Command {
   posse experiment validate - -o json < dosing.yaml`,
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if nodes < 0 || users < 0 {
-				return posse.OutOfRange("--nodes and --users", "a negative number", "at least 0; 0 is unknown", "")
+			if nodes < 0 {
+				return posse.OutOfRange("--nodes", fmt.Sprint(nodes), "at least 0", "leave it out while the number is unknown")
+			}
+			if users < 0 {
+				return posse.OutOfRange("--users", fmt.Sprint(users), "at least 0", "leave it out while the number is unknown")
 			}
 			data, err := p.read(cmd.Context(), args[0], maxExperiment)
 			if err != nil {

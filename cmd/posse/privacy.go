@@ -124,7 +124,7 @@ func calibrate(mechanism string, epsilon, delta, sensitivity float64, steps uint
 	case laplace && delta != 0:
 		return calibration{}, notApplicable("delta", mechanism+" noise needs none: its promise is pure")
 	case mechanism == "discrete-laplace" && sensitivity != math.Trunc(sensitivity):
-		return calibration{}, posse.OutOfRange("sensitivity", number(sensitivity), "whole numbers for discrete noise", "")
+		return calibration{}, posse.OutOfRange("sensitivity", number(sensitivity), "whole numbers for discrete noise", "round it up, or count in a smaller unit")
 	}
 	var size float64
 	var err error

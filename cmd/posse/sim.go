@@ -223,11 +223,11 @@ second third of the runs, for posse sim merge.`,
 			}
 			switch {
 			case runs < 1 || runs > maxRuns:
-				return posse.OutOfRange("--runs", fmt.Sprint(runs), "[1, 1e7]", "")
+				return posse.OutOfRange("--runs", fmt.Sprint(runs), "[1, 1e7]", "leave it out for the scenario's")
 			case parallel < 1 || parallel > 4096:
 				return posse.OutOfRange("--parallel", fmt.Sprint(parallel), "[1, 4096]", "leave it out for one worker a core")
 			case seed > 1<<63-1:
-				return posse.OutOfRange("--seed", fmt.Sprint(seed), "[0, 9223372036854775807]", "")
+				return posse.OutOfRange("--seed", fmt.Sprint(seed), "[0, 9223372036854775807]", "leave it out for the scenario's")
 			case shard != "" && out == "":
 				return required("out", "a shard is kept in a folder, for posse sim merge")
 			}
