@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -15,14 +14,6 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// LogStore is what the verifying store wraps: raft-wal, or raft-wal on a faulty
-// disk.
-type LogStore interface {
-	raft.LogStore
-	raft.StableStore
-	io.Closer
-}
-
 // markEvery is how often the durable mark follows the log while it moves. What is
 // appended after the last mark is not covered by it: that is the residual risk.
 const markEvery = 100 * time.Millisecond
@@ -30,7 +21,7 @@ const markEvery = 100 * time.Millisecond
 // store is the log that raft sees. It gives back exactly what was stored, or an
 // error that names the entry; after a failed write it takes no other.
 type store struct {
-	inner LogStore
+	inner *walStore
 	mark  *markFile
 
 	mu     sync.Mutex // writes, and the mark
@@ -67,7 +58,7 @@ func openVerified(dir string, disk types.VFS, segment int, logger hclog.Logger, 
 // and starts the goroutine that moves the mark. fail is told the first write that
 // failed, and must not call back; silent is closed when the transport is. The error
 // is a [CorruptError] when the log cannot be trusted; the log is left open then.
-func openStore(inner LogStore, dir string, fail func(error), silent <-chan struct{}) (*store, error) {
+func openStore(inner *walStore, dir string, fail func(error), silent <-chan struct{}) (*store, error) {
 	m, fresh, err := openMark(dir)
 	if errors.Is(err, errMarkUnreadable) {
 		return nil, &CorruptError{Why: err.Error()}
