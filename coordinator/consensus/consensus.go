@@ -48,7 +48,7 @@ type Consensus struct {
 // snapshot and joins the others. ctx bounds the opening only.
 //
 // LOG_DAMAGED means that the disk lost or changed something acknowledged; the
-// directory has been renamed, and the replica must be removed and rejoin with a new
+// directory has been renamed, and what takes the replica's place must have a new
 // identity.
 func Open(ctx context.Context, config Config) (*Consensus, error) {
 	config, err := config.withDefaults()
@@ -67,7 +67,7 @@ func Open(ctx context.Context, config Config) (*Consensus, error) {
 	}
 	err = c.open()
 	if corrupt, ok := errors.AsType[*CorruptError](err); ok {
-		err = damaged(config.Host.ID(), corrupt.Index, corrupt.Why, err)
+		err = damaged(corrupt.Index, corrupt.Why, err)
 		if aside := setAside(config.Dir); aside != nil {
 			config.Logger.Error("damaged log could not be renamed", "error", aside)
 		}
@@ -201,7 +201,7 @@ func prepare(dir, id string) error {
 			return fmt.Errorf("read damaged log: %w", err)
 		}
 		if strings.TrimSpace(string(owner)) == id {
-			return damaged(id, 0, "it was set aside as "+aside(dir, n), nil)
+			return damaged(0, "it was set aside as "+aside(dir, n), nil)
 		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

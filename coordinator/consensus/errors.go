@@ -86,14 +86,15 @@ func isDiskFull(err error) bool {
 }
 
 // damaged is LOG_DAMAGED: loud, and with what to do.
-func damaged(id string, index uint64, why string, cause error) error {
+func damaged(index uint64, why string, cause error) error {
 	if cause == nil {
 		cause = &CorruptError{Index: index, Why: why}
 	}
 	return &posse.Error{
 		Code: posse.FailedPrecondition, Reason: "LOG_DAMAGED", Field: "log", Value: why,
 		Message: fmt.Sprintf("log is damaged at index %d: this replica must not vote with it", index),
-		Hint:    "remove it and rejoin: posse coordinator remove " + id + "; posse coordinator run --join",
-		Cause:   cause,
+		Hint: "join as a new replica, in a new directory: posse invite create --replica NAME; " +
+			"posse coordinator run --join --name NAME --dir DIR",
+		Cause: cause,
 	}
 }

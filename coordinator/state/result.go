@@ -60,7 +60,7 @@ func diverged(index uint64) Result {
 	err := &posse.Error{
 		Code: posse.FailedPrecondition, Reason: "STATE_DIVERGED", Field: "state",
 		Message: fmt.Sprintf("state diverged at index %d: this replica must not go on", index),
-		Hint:    "keep its directory for inspection, remove it from the cluster and join again",
+		Hint:    "keep its directory for inspection, and join as a new replica in another",
 	}
 	return Result{Err: err, halt: err}
 }

@@ -68,7 +68,7 @@ func readSnapshot(data []byte) (*State, error) {
 	const head = len(snapshotMagic) + 2 + 8
 	damaged := &posse.Error{
 		Code: posse.DataLoss, Reason: "LOG_DAMAGED", Field: "snapshot",
-		Message: "the snapshot is damaged", Hint: "remove the replica from the cluster and join again",
+		Message: "the snapshot is damaged", Hint: "join as a new replica, in a new directory",
 	}
 	if len(data) < head+sha256.Size || string(data[:4]) != snapshotMagic {
 		return nil, damaged
