@@ -48,14 +48,13 @@ var (
 
 // admit checks everything about a request but its session. It returns nil for
 // one that may go on.
-func (h *Handler) admit(r *http.Request) *refusal {
+func admit(r *http.Request) *refusal {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return errMethod
 	}
 	// A name that an attacker points at 127.0.0.1 arrives as that name in Host
-	// (DNS rebinding): only names that are ours are answered.
-	host := hostOnly(r.Host)
-	if !isLoopback(host) && !h.hosts[host] {
+	// (DNS rebinding): only names of loopback are answered.
+	if !isLoopback(hostOnly(r.Host)) {
 		return errHost
 	}
 	if r.TLS == nil && !isLoopback(hostOnly(r.RemoteAddr)) {

@@ -28,9 +28,6 @@ type Config struct {
 	// Token opens a session once, as in /?t=TOKEN; 16 characters or more, from a
 	// cryptographic source. Required.
 	Token string
-	// Hosts are further host names under which the dashboard may be asked for,
-	// without port; over plain HTTP loopback addresses alone are served.
-	Hosts []string
 }
 
 // Handler serves the dashboard. Use [New].
@@ -38,7 +35,6 @@ type Handler struct {
 	source func() View
 	pages  *template.Template
 	mux    *http.ServeMux
-	hosts  map[string]bool
 	cookie string
 
 	mu      sync.Mutex
@@ -59,11 +55,8 @@ func New(config Config) (*Handler, error) {
 		}
 	}
 	h := &Handler{
-		source: config.Source, token: config.Token, mux: http.NewServeMux(), hosts: map[string]bool{},
+		source: config.Source, token: config.Token, mux: http.NewServeMux(),
 		cookie: sessionCookie + digest(config.Token),
-	}
-	for _, host := range config.Hosts {
-		h.hosts[strings.ToLower(host)] = true
 	}
 	pages, err := parsePages()
 	if err != nil {
@@ -93,7 +86,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
-	if refusal := h.admit(r); refusal != nil {
+	if refusal := admit(r); refusal != nil {
 		h.refuse(w, refusal)
 		return
 	}
