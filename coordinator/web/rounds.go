@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -103,14 +104,7 @@ func (e *Experiment) ran(published, aborted int) sentence {
 	}
 	if aborted > 0 {
 		s.Why = append(s.Why, say(" {} aborted; nodes went on with what they had.", capital(plural(aborted, "round"))+map[bool]string{true: " was", false: " were"}[aborted == 1])...)
-		s.Why[0].Text = trimLeft(s.Why[0].Text)
-	}
-	return s
-}
-
-func trimLeft(s string) string {
-	for len(s) > 0 && s[0] == ' ' {
-		s = s[1:]
+		s.Why[0].Text = strings.TrimLeft(s.Why[0].Text, " ")
 	}
 	return s
 }
