@@ -146,24 +146,7 @@ func (in *input) readRuns(f *file, r *runs) error {
 			return err
 		}
 	}
-	for {
-		fields, at, refusal, err := a.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if in.rows++; in.rows > maxRows {
-			return tooLarge(f.name, "rows", maxRows)
-		}
-		if refusal == nil {
-			refusal = r.add(fields, column, at)
-		}
-		if refusal != nil {
-			in.refuse(1, refusal)
-		}
-	}
+	return eachRow(in, f.name, a.next, func(fields []field, at place) *posse.Error { return r.add(fields, column, at) })
 }
 
 // add takes one row: instance_id, repetition, algorithm, runtime, runstatus.

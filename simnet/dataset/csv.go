@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"errors"
-	"io"
 	"math"
 	"path/filepath"
 	"slices"
@@ -33,23 +32,10 @@ func loadCSV(in *input) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		fields, at, refusal, err := d.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := o.count(); err != nil {
-			return nil, err
-		}
-		if refusal == nil {
-			refusal = o.addFields(fields, layout, at)
-		}
-		if refusal != nil {
-			in.refuse(1, refusal)
-		}
+	if err := eachRow(in, f.name, d.next, func(fields []string, at place) *posse.Error {
+		return o.addFields(fields, layout, at)
+	}); err != nil {
+		return nil, err
 	}
 	if err := f.finish(); err != nil {
 		return nil, err
@@ -82,14 +68,6 @@ func newOwn(in *input, file string) *own {
 
 // declared says whether the range of rewards is known without the data.
 func (o *own) declared() bool { return o.in.options.Range != [2]float64{} }
-
-// count counts a row of the file.
-func (o *own) count() error {
-	if o.in.rows++; o.in.rows > maxRows {
-		return tooLarge(o.in.path, "rows", maxRows)
-	}
-	return nil
-}
 
 // layout is where in a CSV row things are; −1 where they are not.
 type layout struct {

@@ -48,7 +48,7 @@ func loadJSONL(in *input) (*Set, error) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		if err := o.count(); err != nil {
+		if err := in.count(f.name); err != nil {
 			return nil, err
 		}
 		row++

@@ -2,8 +2,6 @@ package dataset
 
 import (
 	"cmp"
-	"errors"
-	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -64,36 +62,22 @@ func loadOpenBandit(in *input) (*Set, error) {
 	}
 	var clicks int
 	items := &namedArms{in: in, index: map[string]int{}}
-	for {
-		fields, at, refusal, err := d.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if in.rows++; in.rows > maxRows {
-			return nil, tooLarge(f.name, "rows", maxRows)
-		}
-		if refusal == nil {
-			refusal = func() *posse.Error {
-				record, refusal := impression(fields[item], fields[click], fields[propensity], items, at)
-				if refusal != nil {
-					return refusal
-				}
-				var segment strings.Builder
-				for _, i := range features {
-					segment.WriteString(fields[i])
-					segment.WriteByte(' ')
-				}
-				b.samples = append(b.samples, sample{group: segment.String(), unit: strconv.Itoa(at.row), record: record})
-				clicks += int(record.Reward)
-				return nil
-			}()
-		}
+	err = eachRow(in, f.name, d.next, func(fields []string, at place) *posse.Error {
+		record, refusal := impression(fields[item], fields[click], fields[propensity], items, at)
 		if refusal != nil {
-			in.refuse(1, refusal)
+			return refusal
 		}
+		var segment strings.Builder
+		for _, i := range features {
+			segment.WriteString(fields[i])
+			segment.WriteByte(' ')
+		}
+		b.samples = append(b.samples, sample{group: segment.String(), unit: strconv.Itoa(at.row), record: record})
+		clicks += int(record.Reward)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if err := f.finish(); err != nil {
 		return nil, err

@@ -1,8 +1,6 @@
 package dataset
 
 import (
-	"errors"
-	"io"
 	"strconv"
 	"strings"
 
@@ -54,34 +52,23 @@ func loadWarfarin(in *input) (*Set, error) {
 		reward: Reward{Meaning: "0 for the class of the patient's stable dose, −1 for another", Low: -1, High: 0, Declared: true},
 	}
 	without, seen := 0, map[string]bool{}
-	for {
-		fields, at, refusal, err := d.next()
-		if errors.Is(err, io.EOF) {
-			break
+	err = eachRow(in, f.name, d.next, func(fields []string, at place) *posse.Error {
+		s, refusal := patient(fields[subject], fields[dose], arm, at)
+		switch {
+		case refusal != nil:
+			return refusal
+		case seen[s.unit]:
+			return at.bad("MALFORMED", "PharmGKB Subject ID", "the subject appears for the second time", "", "each once", "")
+		case s.rewards == nil:
+			without++
+		default:
+			b.samples = append(b.samples, s)
 		}
-		if err != nil {
-			return nil, err
-		}
-		if in.rows++; in.rows > maxRows {
-			return nil, tooLarge(f.name, "rows", maxRows)
-		}
-		if refusal == nil {
-			var s sample
-			if s, refusal = patient(fields[subject], fields[dose], arm, at); refusal == nil {
-				switch {
-				case seen[s.unit]:
-					refusal = at.bad("MALFORMED", "PharmGKB Subject ID", "the subject appears for the second time", "", "each once", "")
-				case s.rewards == nil:
-					without++
-				default:
-					b.samples = append(b.samples, s)
-				}
-				seen[s.unit] = true
-			}
-		}
-		if refusal != nil {
-			in.refuse(1, refusal)
-		}
+		seen[s.unit] = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if err := f.finish(); err != nil {
 		return nil, err
