@@ -75,8 +75,8 @@ func (b *Book) Set(e Entry) error {
 	return nil
 }
 
-// Replace makes the book hold exactly these peers, in one step. It changes nothing
-// when an entry is invalid.
+// Replace makes the book hold exactly these peers, in one step; whoever is no longer
+// in it loses its connections. It changes nothing when an entry is invalid.
 func (b *Book) Replace(entries []Entry) error {
 	all := make(map[peer.ID]contact, len(entries))
 	for _, e := range entries {
@@ -88,25 +88,6 @@ func (b *Book) Replace(entries []Entry) error {
 	}
 	b.change(all, true)
 	return nil
-}
-
-// Remove takes a peer out and closes its connections. Removing a peer that is not
-// in the book does nothing; so does an id that is none.
-func (b *Book) Remove(id string) {
-	decoded, err := peer.Decode(id)
-	if err != nil {
-		return
-	}
-	b.mu.Lock()
-	_, known := b.entries[decoded]
-	delete(b.entries, decoded)
-	watchers := b.watching()
-	b.mu.Unlock()
-	if known {
-		for _, changed := range watchers {
-			changed(decoded)
-		}
-	}
 }
 
 // change enters contacts, and with all set removes everybody else. The watchers
@@ -145,15 +126,7 @@ func (b *Book) Joins(open bool) {
 	b.joins = open
 }
 
-// Role returns the peer's role, 0 for nobody.
-func (b *Book) Role(id string) Role {
-	decoded, err := peer.Decode(id)
-	if err != nil {
-		return 0
-	}
-	return b.role(decoded)
-}
-
+// role returns the peer's role, 0 for nobody.
 func (b *Book) role(id peer.ID) Role {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -183,20 +156,6 @@ func (b *Book) addresses(id peer.ID) []ma.Multiaddr {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	return b.entries[id].addresses
-}
-
-// Peers returns the ids of the peers with any of the roles, in ascending order.
-func (b *Book) Peers(roles Role) []string {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	var ids []string
-	for id, c := range b.entries {
-		if c.role&roles != 0 {
-			ids = append(ids, id.String())
-		}
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 func (b *Book) watch(h *Host, changed func(peer.ID)) {

@@ -258,8 +258,7 @@ func (h *Host) Addresses() []string {
 	return texts
 }
 
-// Denied returns how many streams of a protocol were refused for the peer's role,
-// for posse_stream_denied_total.
+// Denied returns how many streams of a protocol were refused for the peer's role.
 func (h *Host) Denied(protocol string) uint64 {
 	if n := h.denied[protocol]; n != nil {
 		return n.Load()
@@ -271,15 +270,6 @@ func (h *Host) Denied(protocol string) uint64 {
 func (h *Host) Connected(id string) bool {
 	decoded, err := peer.Decode(id)
 	return err == nil && h.inner.Network().Connectedness(decoded) == network.Connected
-}
-
-// Disconnect closes every connection to the peer; it may come back at once.
-func (h *Host) Disconnect(id string) error {
-	decoded, err := decodeID(id)
-	if err != nil {
-		return err
-	}
-	return h.inner.Network().ClosePeer(decoded)
 }
 
 // Close closes every listener, connection and stream and waits for the handlers.
