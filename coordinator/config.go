@@ -90,12 +90,12 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Peer is a replica as the others know it.
+// Peer is a replica as the others know it, and as their file of members has it.
 type Peer struct {
-	Name      string
-	PeerID    string
-	Verifier  string // its key for checkpoints
-	Addresses []string
+	Name      string   `json:"name"`
+	PeerID    string   `json:"peerId"`
+	Verifier  string   `json:"verifier"` // its key for checkpoints
+	Addresses []string `json:"addresses"`
 }
 
 func (p Peer) entry() peer.Entry {

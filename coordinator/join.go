@@ -94,12 +94,13 @@ func (c *Coordinator) join(ctx context.Context) error {
 				Message: "the invite is for a replica of another name", Hint: "start it with --name " + answer.GetName(),
 			}
 		}
-		var members []member
-		for _, p := range answer.GetReplicas() {
-			if err := c.book.Set(peer.Entry{ID: p.GetPeerId(), Role: peer.Replica, Addresses: p.GetAddresses()}); err != nil {
+		var members []Peer
+		for _, r := range answer.GetReplicas() {
+			m := Peer{r.GetName(), r.GetPeerId(), r.GetVerifier(), r.GetAddresses()}
+			if err := c.book.Set(m.entry()); err != nil {
 				return err
 			}
-			members = append(members, member{p.GetName(), p.GetPeerId(), p.GetVerifier(), p.GetAddresses()})
+			members = append(members, m)
 		}
 		return c.writeMembers(members)
 	}

@@ -22,13 +22,6 @@ import (
 // before it has read a log.
 const membersFile = "members.json"
 
-type member struct {
-	Name      string   `json:"name"`
-	PeerID    string   `json:"peerId"`
-	Verifier  string   `json:"verifier"`
-	Addresses []string `json:"addresses"`
-}
-
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
@@ -43,7 +36,7 @@ func (c *Coordinator) readMembers() error {
 	if err != nil {
 		return fmt.Errorf("read the members: %w", err)
 	}
-	var members []member
+	var members []Peer
 	if err := json.Unmarshal(text, &members); err != nil {
 		return &posse.Error{
 			Code: posse.DataLoss, Reason: "MALFORMED", Field: membersFile, Message: "the file of members is damaged",
@@ -51,14 +44,14 @@ func (c *Coordinator) readMembers() error {
 		}
 	}
 	for _, m := range members {
-		if err := c.book.Set(peer.Entry{ID: m.PeerID, Role: peer.Replica, Addresses: m.Addresses}); err != nil {
+		if err := c.book.Set(m.entry()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Coordinator) writeMembers(members []member) error {
+func (c *Coordinator) writeMembers(members []Peer) error {
 	text, err := json.MarshalIndent(members, "", "  ")
 	if err != nil {
 		return err
@@ -74,7 +67,7 @@ func (c *Coordinator) writeMembers(members []member) error {
 // strangers may knock. Whoever lost its role loses its connections at once.
 func (c *Coordinator) syncMembers() {
 	var entries []peer.Entry
-	var members []member
+	var members []Peer
 	joins := false
 	now := c.nowMS()
 	c.machine.View(func(s *state.State) {
@@ -83,8 +76,8 @@ func (c *Coordinator) syncMembers() {
 			if len(addresses) == 0 {
 				addresses = c.book.Addresses(r.PeerID)
 			}
-			entries = append(entries, peer.Entry{ID: r.PeerID, Role: peer.Replica, Addresses: addresses})
-			members = append(members, member{r.Name, r.PeerID, r.Verifier, addresses})
+			m := Peer{r.Name, r.PeerID, r.Verifier, addresses}
+			entries, members = append(entries, m.entry()), append(members, m)
 		}
 		for _, n := range s.Active() {
 			entries = append(entries, peer.Entry{ID: n.PeerID, Role: peer.Node})
