@@ -18,9 +18,7 @@ func (c *Coordinator) fetch(ctx context.Context, node string, q *possev1.Fetch) 
 	c.machine.View(func(s *state.State) {
 		e := s.Experiment(q.GetExperiment())
 		if e == nil || e.Member(node) == nil {
-			refused = &posse.Error{
-				Code: posse.NotFound, Reason: "WRONG_EXPERIMENT", Field: "experiment", Message: "there is no such experiment",
-			}
+			refused = state.UnknownExperiment(q.GetExperiment())
 			return
 		}
 		v := e.VersionOf(q.GetVersion())

@@ -78,9 +78,7 @@ func (c *Coordinator) ready(l *leadership, node string, q *possev1.Ready) (*poss
 	known := false
 	c.machine.View(func(s *state.State) { known = s.Experiment(q.GetExperiment()) != nil })
 	if !known {
-		return nil, &posse.Error{
-			Code: posse.NotFound, Reason: "WRONG_EXPERIMENT", Field: "experiment", Message: "there is no such experiment",
-		}
+		return nil, state.UnknownExperiment(q.GetExperiment())
 	}
 	l.mu.Lock()
 	key := [2]string{q.GetExperiment(), node}

@@ -111,7 +111,7 @@ func (t *turn) fund(experiment string, revision uint64, sponsor string, amount i
 func (t *turn) closeExperiment(c *possev1.CloseExperiment) Result {
 	e := t.Experiment(c.GetName())
 	if e == nil {
-		return refusal(unknownExperiment(c.GetName()))
+		return refusal(UnknownExperiment(c.GetName()))
 	}
 	if e.Closed {
 		return Result{Value: e.Name, Duplicate: true}

@@ -19,7 +19,7 @@ import (
 func (t *turn) openRound(c *possev1.OpenRound) Result {
 	e := t.Experiment(c.GetExperiment())
 	if e == nil {
-		return refusal(unknownExperiment(c.GetExperiment()))
+		return refusal(UnknownExperiment(c.GetExperiment()))
 	}
 	nodes := t.Active()
 	switch {
@@ -88,7 +88,7 @@ func roundID(kind string, e *Experiment, round uint64) string {
 func (t *turn) open(experiment string, round uint64, phases ...Phase) (*Experiment, *Round, error) {
 	e := t.Experiment(experiment)
 	if e == nil {
-		return nil, nil, unknownExperiment(experiment)
+		return nil, nil, UnknownExperiment(experiment)
 	}
 	wants := ""
 	for i, p := range phases {

@@ -245,7 +245,7 @@ func (e *Experiment) grant(version uint64, nodes []string, index uint64, fresh b
 func (t *turn) drawGrants(c *possev1.DrawGrants) Result {
 	e := t.Experiment(c.GetExperiment())
 	if e == nil {
-		return refusal(unknownExperiment(c.GetExperiment()))
+		return refusal(UnknownExperiment(c.GetExperiment()))
 	}
 	if e.Round != nil || e.Version() == 0 || c.GetDraw() != e.Draws+1 {
 		return refusal(roundClosed(e, c.GetDraw(), fmt.Sprintf("draw %d of a published version, when no round is open", e.Draws+1)))

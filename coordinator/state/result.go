@@ -76,7 +76,8 @@ func outOfRange(field, value, allowed string) *posse.Error {
 	return posse.OutOfRange(field, value, allowed, "")
 }
 
-func unknownExperiment(name string) *posse.Error {
+// UnknownExperiment is the refusal of what names an experiment that is not here.
+func UnknownExperiment(name string) *posse.Error {
 	return &posse.Error{
 		Code: posse.NotFound, Reason: "WRONG_EXPERIMENT", Field: "experiment", Value: printable(name),
 		Message: "there is no experiment of this name", Hint: "`posse experiment list` shows those that there are",
