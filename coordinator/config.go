@@ -81,6 +81,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Catalogue == nil {
 		c.Catalogue = catalogue.Default()
 	}
+	if c.Timing.Heartbeat == 0 {
+		c.Timing.Heartbeat = consensus.LAN().Heartbeat
+	}
 	if c.CheckpointEvery == 0 {
 		c.CheckpointEvery = checkpointEvery
 	}

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/posse-dev/posse"
-	"github.com/posse-dev/posse/coordinator/consensus"
 	"github.com/posse-dev/posse/coordinator/rounds"
 	"github.com/posse-dev/posse/coordinator/state"
 	"github.com/posse-dev/posse/protocols/peer"
@@ -258,12 +257,8 @@ func (c *Coordinator) liveLeader() string {
 	if status.Leader == "" || status.Leader == c.ID() || !c.host.Connected(status.Leader) {
 		return ""
 	}
-	heartbeat := c.config.Timing.Heartbeat
-	if heartbeat == 0 {
-		heartbeat = consensus.LAN().Heartbeat
-	}
 	for _, m := range status.Members {
-		if m.ID == status.Leader && c.config.Now().Sub(m.LastContact) < heartbeat/2 {
+		if m.ID == status.Leader && c.config.Now().Sub(m.LastContact) < c.config.Timing.Heartbeat/2 {
 			return status.Leader
 		}
 	}
