@@ -141,17 +141,24 @@ func (b *block) conflict(one, other string) {
 
 // refuse reports a combination of settings at a key of this block.
 func (b *block) refuse(key, value, allowed, message, hint string) {
-	line, column := b.line, b.column
-	if e := b.entry(key); e != nil {
-		line, column = e.line, e.column
-		if e.value != nil {
-			line, column = e.value.line, e.value.column
-		}
-	}
+	line, column := b.place(key)
 	b.r.report(&posse.Error{
 		Code: posse.InvalidArgument, Reason: "COMBINATION_REFUSED", Field: join(b.path, key),
 		Value: value, Allowed: allowed, Message: message, Hint: hint,
 	}, line, column)
+}
+
+// place is where a key's value is written, or else the key, or else the block's own.
+func (b *block) place(key string) (line, column int) {
+	e := b.entry(key)
+	switch {
+	case e == nil:
+		return b.line, b.column
+	case e.value == nil:
+		return e.line, e.column
+	default:
+		return e.value.line, e.value.column
+	}
 }
 
 func (b *block) outOfRange(key string, n *node, message string) {

@@ -197,16 +197,10 @@ func (b *Block) NotApplicable(key, to string) { b.b.notApplicable(key, to) }
 // Refuse reports a problem at a key of this block: its place is filled in, and its
 // field where it names none.
 func (b *Block) Refuse(key string, p *posse.Error) {
-	line, column := b.b.line, b.b.column
-	if e := b.b.entry(key); e != nil {
-		line, column = e.line, e.column
-		if e.value != nil {
-			line, column = e.value.line, e.value.column
-		}
-	}
 	if p.Field == "" {
 		p.Field = join(b.b.path, key)
 	}
+	line, column := b.b.place(key)
 	b.b.r.report(p, line, column)
 }
 
