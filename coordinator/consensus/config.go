@@ -102,7 +102,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" || c.Host == nil || c.FSM == nil {
 		return c, &posse.Error{
 			Code: posse.InvalidArgument, Reason: "FIELD_REQUIRED", Field: "dir, host, fsm",
-			Message: "a replica needs a directory, a host and a state machine",
+			Message: "a replica needs a directory, a host and a state machine", Hint: "set all three",
 		}
 	}
 	if c.CommandLimit < 0 || c.CommandLimit > wire.CommandMax {

@@ -48,7 +48,7 @@ func (c *Consensus) notLeader() error {
 
 func unknownOutcome(cause error) error {
 	return &posse.Error{
-		Code: posse.Unavailable, Reason: "NO_LEADER", Message: "the command may or may not be committed",
+		Code: posse.Unavailable, Reason: "NO_LEADER", Field: "leader", Message: "the command may or may not be committed",
 		Hint: "send the same command again", Cause: errors.Join(ErrUnknownOutcome, cause),
 	}
 }

@@ -74,7 +74,7 @@ func (c *Consensus) TransferLeadership(ctx context.Context) error {
 			return ctx.Err()
 		}
 		return &posse.Error{
-			Code: posse.Unavailable, Reason: "NO_LEADER", Message: "leadership could not be handed over",
+			Code: posse.Unavailable, Reason: "NO_LEADER", Field: "leader", Message: "leadership could not be handed over",
 			Hint: "check that a majority is healthy", Cause: err,
 		}
 	}
