@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func TestDeploymentLosesNothingThatWasAcknowledged(t *testing.T) {
 		name := fmt.Sprintf("r%d", i+1)
 		return d.start(name, append([]string{
 			"coordinator", "run", "--name", name, "--dir", d.path(name), "--private",
-			"--listen", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", ports[i]), "--api", fmt.Sprintf("127.0.0.1:%d", ports[3+i]), "--log-level", "warn",
+			"--listen", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", ports[i]), "--api", fmt.Sprintf("127.0.0.1:%d", ports[3+i]), "--log-level", "info",
 		}, more...)...)
 	}
 	first := replica(0, "--init", "--cluster", "prod")
@@ -327,6 +328,8 @@ type deployment struct {
 	tokens []string // files; the first is that of the replica asked
 	input  string   // stdin of the next command
 	alarm  func() error
+
+	waiting string // for what; said when the time is over
 }
 
 func newDeployment(ctx context.Context, t *testing.T) *deployment {
@@ -345,6 +348,7 @@ func (d *deployment) path(parts ...string) string {
 // eventually waits for what must become true before the test's time is over.
 func (d *deployment) eventually(what string, holds func() bool) {
 	d.t.Helper()
+	d.waiting = what
 	for !holds() {
 		require.NoError(d.t, d.ctx.Err(), "waiting: %s", what)
 		if d.alarm != nil {
@@ -444,11 +448,18 @@ func (d *deployment) start(name string, args ...string) *process {
 		close(p.done)
 	}()
 	d.t.Cleanup(func() {
+		if d.t.Failed() { // what it is doing, for the log
+			_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+			select {
+			case <-p.done:
+			case <-time.After(5 * time.Second):
+			}
+		}
 		_ = p.cmd.Process.Kill()
 		<-p.done
 		_ = reader.Close()
 		if d.t.Failed() {
-			d.t.Logf("%s said:\n%s", p.name, p.stderr)
+			d.t.Logf("waiting: %s; %s said:\n%s", d.waiting, p.name, p.stderr)
 		}
 	})
 	return p
