@@ -39,7 +39,11 @@ money in micro-credits; "threshold" (a determinant ratio) may stand for coverage
 			if err != nil {
 				return err
 			}
-			r, err := compute(cmd.Context(), func() (auction.Result, error) { return auction.Calculate(data, explain) })
+			var in auction.Input
+			if err := decode(data, &in); err != nil {
+				return inFile(err, file)
+			}
+			r, err := compute(cmd.Context(), func() (auction.Result, error) { return auction.Calculate(in, explain) })
 			if err != nil {
 				if e := posse.As(err); explain != "" && e.Code == posse.NotFound {
 					unknown := *e

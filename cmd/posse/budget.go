@@ -8,7 +8,6 @@ import (
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp/budget"
-	"github.com/posse-dev/posse/incentives"
 )
 
 func (p *program) budgetCommand() *cobra.Command {
@@ -55,7 +54,7 @@ which weighs by the size to the power of "exponent", at most 0.`,
 				return err
 			}
 			var in division
-			if err := incentives.ReadStrict(data, &in); err != nil {
+			if err := decode(data, &in); err != nil {
 				return inFile(err, file)
 			}
 			d, err := compute(cmd.Context(), func() (divided, error) { return divide(in) })

@@ -13,7 +13,6 @@ import (
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp/account"
 	"github.com/posse-dev/posse/dp/noise"
-	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/protocols/experiment"
 )
 
@@ -228,7 +227,7 @@ zcdp (rho). Each number is an upper bound on epsilon, rounded up.`,
 				return err
 			}
 			var in composition
-			if err := incentives.ReadStrict(data, &in); err != nil {
+			if err := decode(data, &in); err != nil {
 				return inFile(err, file)
 			}
 			b, err := compute(cmd.Context(), func() (account.Bounds, error) { return account.Compose(in.Events, delta) })

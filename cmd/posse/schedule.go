@@ -43,7 +43,11 @@ only contributions are required.`,
 			if err != nil {
 				return err
 			}
-			r, err := compute(cmd.Context(), func() (schedule.Result, error) { return schedule.Preview(data, versions, key) })
+			var in schedule.Input
+			if err := decode(data, &in); err != nil {
+				return inFile(err, file)
+			}
+			r, err := compute(cmd.Context(), func() (schedule.Result, error) { return schedule.Preview(in, versions, key) })
 			if err != nil {
 				return inFile(err, file)
 			}

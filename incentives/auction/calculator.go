@@ -65,14 +65,10 @@ type Result struct {
 	Explanation      string                        `json:"explanation,omitempty"` // with --explain
 }
 
-// ReadInput decodes the calculator's document strictly and returns the rule and the
-// offers that it describes. Everything wrong is an error that names its field: the
-// calculator leaves no offer out but those over the reserve.
-func ReadInput(document []byte) (Rule, []incentives.Offer, error) {
-	var in Input
-	if err := incentives.ReadStrict(document, &in); err != nil {
-		return Rule{}, nil, err
-	}
+// Auction returns the rule and the offers that the document describes. Everything
+// wrong is an error that names its field: the calculator leaves no offer out but those
+// over the reserve.
+func (in Input) Auction() (Rule, []incentives.Offer, error) {
 	rule, offers, problems := in.auction()
 	if len(problems) == 0 {
 		return rule, offers, Check(rule, offers)
@@ -80,9 +76,9 @@ func ReadInput(document []byte) (Rule, []incentives.Offer, error) {
 	return Rule{}, nil, posse.Join(problems[:min(len(problems), maxProblems)])
 }
 
-// Calculate settles the calculator's document; explain is a node's name or empty.
-func Calculate(document []byte, explain string) (Result, error) {
-	rule, offers, err := ReadInput(document)
+// Calculate settles the document's auction; explain is a node's name or empty.
+func Calculate(in Input, explain string) (Result, error) {
+	rule, offers, err := in.Auction()
 	if err != nil {
 		return Result{}, err
 	}

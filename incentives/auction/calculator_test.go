@@ -15,8 +15,15 @@ const documentOne = `{"prior": {"lambda": 1}, "threshold": 0.5, "reserve": 50000
 	{"node": "a", "bid": 4000000, "counts": [3, 0]}, {"node": "b", "bid": 5000000, "counts": [0, 3]},
 	{"node": "c", "bid": 2000000.0, "counts": [1, 1]}, {"node": "d", "bid": 20000000, "counts": [3, 3]}]}`
 
+// calculate settles a document; the command reads it more strictly.
+func calculate(t *testing.T, document, explain string) (Result, error) {
+	var in Input
+	require.NoError(t, json.Unmarshal([]byte(document), &in))
+	return Calculate(in, explain)
+}
+
 func TestCalculatorSettlesTheFirstExample(t *testing.T) {
-	result, err := Calculate([]byte(documentOne), "")
+	result, err := calculate(t, documentOne, "")
 	require.NoError(t, err)
 	text, err := json.Marshal(result)
 	require.NoError(t, err)
@@ -26,16 +33,16 @@ func TestCalculatorSettlesTheFirstExample(t *testing.T) {
 
 func TestCalculatorReadsGramsAndWhatIsPublished(t *testing.T) {
 	linear := strings.NewReplacer("[3, 0]", "[[3,0],[0,0]]", "[0, 3]", "[[0,0],[0,3]]", "[1, 1]", "[[1,0],[0,1]]", "[3, 3]", "[[3,0],[0,3]]", "counts", "gram").Replace(documentOne)
-	a, err := Calculate([]byte(linear), "")
+	a, err := calculate(t, linear, "")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"c", "a", "b", "d"}, a.Winners)
 
 	published := strings.Replace(documentOne, `{"lambda": 1}`, `{"lambda": 1, "counts": [1e9, 1e9]}`, 1)
-	b, err := Calculate([]byte(published), "")
+	b, err := calculate(t, published, "")
 	require.NoError(t, err)
 	assert.Empty(t, b.Winners, "half the ratio is reached before anything is bought")
 
-	none, err := Calculate([]byte(`{"prior": {"lambda": 1}, "coverage": 0.7, "reserve": 1, "offers": []}`), "")
+	none, err := calculate(t, `{"prior": {"lambda": 1}, "coverage": 0.7, "reserve": 1, "offers": []}`, "")
 	require.NoError(t, err)
 	text, err := json.Marshal(none)
 	require.NoError(t, err)
@@ -47,7 +54,6 @@ func TestCalculatorNamesTheFieldOfWhatIsWrong(t *testing.T) {
 	document := func(head, offers string) string { return "{" + head + `, "offers": [` + offers + "]}" }
 	good := `"prior": {"lambda": 1}, "coverage": 0.7, "reserve": 10`
 	for name, row := range map[string]struct{ text, reason, field string }{
-		"unknown field":          {document(good+`, "reverse": 1`, offer), "UNKNOWN_FIELD", "reverse"},
 		"no reserve":             {document(`"prior": {"lambda": 1}, "coverage": 0.7`, offer), "FIELD_MISSING", "reserve"},
 		"no prior":               {document(`"coverage": 0.7, "reserve": 10`, offer), "FIELD_MISSING", "prior.lambda"},
 		"no lambda":              {document(`"prior": {}, "coverage": 0.7, "reserve": 10`, offer), "FIELD_MISSING", "prior.lambda"},
@@ -58,8 +64,6 @@ func TestCalculatorNamesTheFieldOfWhatIsWrong(t *testing.T) {
 		"both targets":           {document(good+`, "threshold": 0.5`, offer), "FIELD_CONFLICT", "threshold"},
 		"negative reserve":       {document(`"prior": {"lambda": 1}, "coverage": 0.7, "reserve": -1`, offer), "FIELD_OUT_OF_RANGE", "reserve"},
 		"no bid":                 {document(good, `{"node": "a", "counts": [1]}`), "FIELD_MISSING", "offers[0].bid"},
-		"half a micro-credit":    {document(good, `{"node": "a", "bid": 0.5, "counts": [1]}`), "FIELD_TYPE", "bid or reserve"},
-		"a bid in quotes":        {document(good, `{"node": "a", "bid": "1", "counts": [1]}`), "FIELD_TYPE", "bid or reserve"},
 		"negative bid":           {document(good, `{"node": "a", "bid": -1, "counts": [1]}`), "FIELD_OUT_OF_RANGE", "offers[0].bid"},
 		"no node":                {document(good, `{"bid": 1, "counts": [1]}`), "FIELD_OUT_OF_RANGE", "offers[0].node"},
 		"node twice":             {document(good, offer+","+offer), "FIELD_OUT_OF_RANGE", "offers[1].node"},
@@ -74,7 +78,7 @@ func TestCalculatorNamesTheFieldOfWhatIsWrong(t *testing.T) {
 		"prior of another shape": {document(`"prior": {"lambda": 1, "counts": [1, 2]}, "coverage": 0.7, "reserve": 10`, offer), "FIELD_OUT_OF_RANGE", "offers[0].information"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Calculate([]byte(row.text), "")
+			_, err := calculate(t, row.text, "")
 			require.Error(t, err)
 			assert.Equal(t, row.reason, posse.As(err).Reason)
 			assert.Equal(t, row.field, posse.As(err).Field)
@@ -87,7 +91,7 @@ func TestExplainTellsEachNodeItsOwnStory(t *testing.T) {
 	for node, want := range map[string]string{
 		"a": "set by another node's offer", "d": "can't cover", "e": "above the announced reserve of 50 credits", "f": "adds no information",
 	} {
-		result, err := Calculate([]byte(document), node)
+		result, err := calculate(t, document, node)
 		require.NoError(t, err)
 		assert.Contains(t, result.Explanation, want)
 		for _, bid := range []string{" 4 credits", " 5 credits", " 2 credits", " 20 credits", "50.000001"} {
@@ -95,10 +99,10 @@ func TestExplainTellsEachNodeItsOwnStory(t *testing.T) {
 		}
 	}
 	cheap := strings.Replace(documentOne, `"threshold": 0.5`, `"coverage": 0.3`, 1)
-	result, err := Calculate([]byte(cheap), "d")
+	result, err := calculate(t, cheap, "d")
 	require.NoError(t, err)
 	assert.Contains(t, result.Explanation, "more information for each credit")
-	_, err = Calculate([]byte(documentOne), "zz")
+	_, err = calculate(t, documentOne, "zz")
 	assert.Equal(t, posse.NotFound, posse.As(err).Code)
 }
 
@@ -109,7 +113,11 @@ func FuzzCalculate(f *testing.F) {
 		if len(text) > 2000 {
 			return // enough shapes; large ones only take time
 		}
-		result, err := Calculate(text, "")
+		var in Input
+		if json.Unmarshal(text, &in) != nil {
+			return
+		}
+		result, err := Calculate(in, "")
 		if err != nil {
 			return
 		}

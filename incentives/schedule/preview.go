@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	posse "github.com/posse-dev/posse"
-	"github.com/posse-dev/posse/incentives"
 )
 
 // maxPreview bounds the versions of a preview.
@@ -35,14 +34,10 @@ type Grants struct {
 	Nodes   []string `json:"nodes"`
 }
 
-// Preview decodes the document strictly and draws the given number of versions,
-// [0, 100000], version v from the seed [RedrawSeed](seed, v). Overdue nodes are not
-// added: the preview is of luck alone. The error names the field.
-func Preview(document []byte, versions int, seed [32]byte) (Result, error) {
-	var in Input
-	if err := incentives.ReadStrict(document, &in); err != nil {
-		return Result{}, err
-	}
+// Preview draws the given number of versions, [0, 100000], version v from the seed
+// [RedrawSeed](seed, v). Overdue nodes are not added: the preview is of luck alone.
+// The error names the field.
+func Preview(in Input, versions int, seed [32]byte) (Result, error) {
 	if versions < 0 || versions > maxPreview {
 		return Result{}, posse.OutOfRange("versions", fmt.Sprint(versions), fmt.Sprintf("[0, %d]", maxPreview), "")
 	}
