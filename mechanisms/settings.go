@@ -21,16 +21,29 @@ type Settings struct {
 	Clip     bool // with Range: rewards outside are clipped instead of refused
 	Moment   *Moment
 	Baseline float64 // public, subtracted before truncation and added back
-	Bonus    string  // "tight" or "tuned"; empty means the policy's default
+	Bonus    string  // "theory", "tight" or "tuned"; empty means the policy's default
 	Kappa    float64 // factor of "tuned"; 0 means the policy's default
+	Params   Params  // the policy's other numbers
+	// Features is what a context holds; nil for problems without contexts.
+	Features *FeatureSpec
+	// ParameterBound is S, ‖θ*‖₂ ≤ S in linear problems; 0 means 1.
+	ParameterBound float64
 	// RoundDecisions is the number of decisions between rounds, for planning how
 	// many releases an epoch takes; 0 when rounds follow a clock.
 	RoundDecisions uint64
 	Privacy        *Privacy // nil only in simulations: no noise, no bound on users
 }
 
-// Range is a declared interval that rewards lie in, Low < High.
-type Range struct{ Low, High float64 }
+// FeatureSpec is how a linear problem's contexts look: vectors of Dimension numbers
+// with a Euclidean norm of at most Bound (0 means 1). Longer ones are refused, or
+// scaled down where Normalise is set. With PerArm a context is one vector an arm,
+// arm by arm, instead of one a decision.
+type FeatureSpec struct {
+	Dimension int
+	Bound     float64
+	Normalise bool
+	PerArm    bool
+}
 
 // Privacy is the part of an experiment's promise that fixes noise.
 type Privacy struct {

@@ -5,7 +5,8 @@
 // model: robust elimination with public quotas; [NewSharedUniform] is its baseline,
 // which drops nothing. The others are learners for one process: [NewUCB1] (and
 // [NewUCB1Batch] for many lanes), [NewKLUCB], [NewThompsonBeta],
-// [NewThompsonGaussian], [NewEpsilonGreedy], [NewSoftmax], [NewUniform] and
+// [NewThompsonGaussian], [NewEpsilonGreedy], [NewSoftmax], [NewEXP3],
+// [NewExploreThenCommit], [NewSuccessiveElimination], [NewUniform] and
 // [NewRobustElimination], elimination without privacy. Ties go to the lowest arm.
 //
 // Source: private-learning 5.3 and 5.4 (after Tao, Wu, Zhao and Wang 2022 for the

@@ -66,6 +66,9 @@ func NewSharedUniform(s mechanisms.Settings) (*Elimination, error) {
 }
 
 func newElimination(name string, s mechanisms.Settings) (*Elimination, error) {
+	if err := s.Params.Only(name); err != nil {
+		return nil, err
+	}
 	if _, err := (Problem{Arms: len(s.Arms), Horizon: s.Horizon, Range: s.Range, Moment: s.Moment}).validate(); err != nil {
 		return nil, err
 	}

@@ -18,9 +18,9 @@ const MaxArms = 16384
 const fractionBits = 16
 
 // Problem is what a learner must know. Arms is in [1, MaxArms], Horizon at least
-// 1. Range defaults to [0, 1] where neither it nor Moment is given. Baseline, Bonus
-// and Kappa are [NewRobustElimination]'s, with the meaning and the defaults of
-// [mechanisms.Settings].
+// 1. Range defaults to [0, 1] where neither it nor Moment is given. Params are named
+// by each policy, which refuses others. Baseline, Bonus and Kappa are
+// [NewRobustElimination]'s, with the meaning and the defaults of [mechanisms.Settings].
 type Problem struct {
 	Arms     int
 	Horizon  uint64
@@ -30,6 +30,7 @@ type Problem struct {
 	Baseline float64
 	Bonus    string
 	Kappa    float64
+	Params   mechanisms.Params
 }
 
 func (p Problem) validate() (Problem, error) {
@@ -51,45 +52,11 @@ func (p Problem) validate() (Problem, error) {
 	if p.Range == nil {
 		p.Range = &mechanisms.Range{Low: 0, High: 1}
 	}
-	return p, validateRange(*p.Range)
+	return p, p.Range.Validate()
 }
 
-func validateRange(r mechanisms.Range) error {
-	if !(r.Low < r.High) || math.IsInf(r.Low, 0) || math.IsInf(r.High, 0) {
-		return posse.OutOfRange("reward.range", fmt.Sprintf("[%v, %v]", r.Low, r.High), "finite, low < high", "give the smallest and the largest reward")
-	}
-	return nil
-}
-
-// scaled maps a reward to [0, 1]; outside the range it is clipped, or an error
-// that does not show the reward.
-func (p Problem) scaled(x float64) (float64, error) {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return 0, errNotFinite()
-	}
-	if x < p.Range.Low || x > p.Range.High {
-		if !p.Clip {
-			return 0, errOutside(*p.Range)
-		}
-		x = math.Max(p.Range.Low, math.Min(p.Range.High, x))
-	}
-	return (x - p.Range.Low) / (p.Range.High - p.Range.Low), nil
-}
-
-func errNotFinite() error {
-	return &posse.Error{
-		Code: posse.InvalidArgument, Reason: "REWARD_NOT_FINITE", Field: "value", Value: "(withheld: reward values are never printed)",
-		Allowed: "a finite number", Message: "the reward is not a finite number", Hint: "send a number, or nothing when there is no reward",
-	}
-}
-
-func errOutside(r mechanisms.Range) error {
-	return &posse.Error{
-		Code: posse.InvalidArgument, Reason: "REWARD_OUT_OF_RANGE", Field: "value", Value: "(withheld: reward values are never printed)",
-		Allowed: fmt.Sprintf("[%v, %v]", r.Low, r.High), Message: "the reward is outside reward.range",
-		Hint: "declare a wider reward.range in a new experiment, or set reward.clip: true",
-	}
-}
+// scaled maps a reward to [0, 1].
+func (p Problem) scaled(x float64) (float64, error) { return p.Range.Scaled(x, p.Clip) }
 
 // tally is the additive part of every learner here: pulls and the sum of scaled
 // rewards of each arm.
@@ -132,7 +99,12 @@ func (t *tally) Statistics() *statistics.Set { return t.set }
 // Local is empty: everything adds up.
 func (t *tally) Local() ([]byte, error) { return nil, nil }
 
-func needRange(policy string, p Problem) (Problem, error) {
+// needRange validates the problem of a policy that needs a range and has these
+// parameters.
+func needRange(policy string, p Problem, params ...string) (Problem, error) {
+	if err := p.Params.Only(policy, params...); err != nil {
+		return p, err
+	}
 	if p.Moment != nil {
 		return p, &posse.Error{
 			Code: posse.InvalidArgument, Reason: "COMBINATION_REFUSED", Field: "policy.name", Value: policy,

@@ -47,6 +47,9 @@ func regret(t *testing.T, make func(Problem) (learner, error), means []float64, 
 func ucb1(p Problem) (learner, error)             { return NewUCB1(p) }
 func thompsonBeta(p Problem) (learner, error)     { return NewThompsonBeta(p) }
 func thompsonGaussian(p Problem) (learner, error) { return NewThompsonGaussian(p) }
+func exp3(p Problem) (learner, error)             { return NewEXP3(p) }
+func commit(p Problem) (learner, error)           { return NewExploreThenCommit(p) }
+func successive(p Problem) (learner, error)       { return NewSuccessiveElimination(p) }
 
 // The rows of policies 17.3: the mean of an independent implementation over 400 runs,
 // and ours over as many, within 7 combined standard errors (7 and not 5, because
@@ -54,6 +57,7 @@ func thompsonGaussian(p Problem) (learner, error) { return NewThompsonGaussian(p
 // against another one's row, must be seen.
 func TestRegretsAgreeWithAnIndependentImplementation(t *testing.T) {
 	a, c := []float64{0.9, 0.8}, []float64{0.55, 0.45, 0.45, 0.35}
+	b := []float64{0.1, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02, 0.01, 0.01, 0.01}
 	for name, row := range map[string]struct {
 		make    func(Problem) (learner, error)
 		means   []float64
@@ -68,6 +72,14 @@ func TestRegretsAgreeWithAnIndependentImplementation(t *testing.T) {
 		"thompson-beta, C":     {thompsonBeta, c, 5_000, 44.0, 1.2, 64.0},
 		"thompson-gaussian, A": {thompsonGaussian, a, 10_000, 18.0, 0.5, 10.2},
 		"thompson-gaussian, C": {thompsonGaussian, c, 5_000, 45.9, 1.5, 64.0},
+
+		"exp3, A":                   {exp3, a, 10_000, 167.0, 2.3, 87.4},
+		"explore-then-commit, B":    {commit, b, 10_000, 168.5, 11.1, 485.6},
+		"exp3, C":                   {exp3, c, 5_000, 223.5, 1.9, 168.5},
+		"explore-then-commit, A":    {commit, a, 10_000, 25.1, 4.8, 87.4},
+		"explore-then-commit, C":    {commit, c, 5_000, 126.3, 9.8, 223.5},
+		"successive-elimination, A": {successive, a, 10_000, 491.8, 1.1, 167.0},
+		"successive-elimination, C": {successive, c, 5_000, 487.3, 0.9, 223.5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

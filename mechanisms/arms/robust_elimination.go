@@ -35,7 +35,7 @@ func NewRobustElimination(p Problem) (*RobustElimination, error) {
 	}
 	shared, err := NewElimination(mechanisms.Settings{
 		Kind: "arms", Arms: names, Horizon: p.Horizon, Range: p.Range, Clip: p.Clip, Moment: p.Moment,
-		Baseline: p.Baseline, Bonus: p.Bonus, Kappa: p.Kappa,
+		Baseline: p.Baseline, Bonus: p.Bonus, Kappa: p.Kappa, Params: p.Params,
 	})
 	if err != nil {
 		return nil, err

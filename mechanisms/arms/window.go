@@ -69,10 +69,10 @@ func (w window) Record(dst []statistics.Increment, _ mechanisms.Context, a mecha
 		return dst, mechanisms.ErrMismatch("feedback", fmt.Sprintf("%T", f), "a reward")
 	}
 	if math.IsNaN(reward.X) || math.IsInf(reward.X, 0) {
-		return dst, errNotFinite()
+		return dst, mechanisms.ErrRewardNotFinite()
 	}
 	if r := w.e.settings.Range; r != nil && !w.e.settings.Clip && (reward.X < r.Low || reward.X > r.High) {
-		return dst, errOutside(*r)
+		return dst, r.ErrRewardOutOfRange()
 	}
 	if arm < 0 || int(arm) >= len(w.e.settings.Arms) {
 		return dst, posse.OutOfRange("arm", fmt.Sprint(int(arm)), fmt.Sprintf("[0, %d]", len(w.e.settings.Arms)-1), "send the decision's own id")

@@ -45,6 +45,9 @@ func Default() Catalogue {
 		{Name: "kl-ucb", Kind: "arms", Paper: "Garivier and Cappé 2011", Learner: learner(arms.NewKLUCB)},
 		{Name: "thompson-beta", Kind: "arms", Paper: "Agrawal and Goyal 2012", Learner: learner(arms.NewThompsonBeta)},
 		{Name: "thompson-gaussian", Kind: "arms", Paper: "Agrawal and Goyal 2013", Learner: learner(arms.NewThompsonGaussian)},
+		{Name: "exp3", Kind: "arms", Paper: "Auer, Cesa-Bianchi, Freund and Schapire 2002", Learner: learner(arms.NewEXP3)},
+		{Name: "explore-then-commit", Kind: "arms", Paper: "Lattimore and Szepesvári 2020, 6.1", Learner: learner(arms.NewExploreThenCommit)},
+		{Name: "successive-elimination", Kind: "arms", Paper: "Even-Dar, Mannor and Mansour 2006", Learner: learner(arms.NewSuccessiveElimination)},
 	}
 }
 
@@ -71,7 +74,7 @@ func learner[L mechanisms.Learner[mechanisms.None, mechanisms.Arm, mechanisms.Re
 func problem(s mechanisms.Settings) arms.Problem {
 	return arms.Problem{
 		Arms: len(s.Arms), Horizon: s.Horizon, Range: s.Range, Clip: s.Clip, Moment: s.Moment,
-		Baseline: s.Baseline, Bonus: s.Bonus, Kappa: s.Kappa,
+		Baseline: s.Baseline, Bonus: s.Bonus, Kappa: s.Kappa, Params: s.Params,
 	}
 }
 

@@ -66,6 +66,9 @@ var unfit = []mechanisms.Feedback{
 
 var foreign = []mechanisms.Action{mechanisms.Arm(-1), mechanisms.Arm(4), mechanisms.Pair{First: 1}, nil}
 
+// historic policies keep a part that depends on the order of records.
+var historic = []string{"robust-elimination", "exp3", "explore-then-commit", "successive-elimination"}
+
 func TestEveryLearnerKeepsTheRules(t *testing.T) {
 	for _, e := range catalogue.Default() {
 		for _, w := range rewards {
@@ -78,7 +81,7 @@ func TestEveryLearnerKeepsTheRules(t *testing.T) {
 					Option:   func(a mechanisms.Action) int { return int(a.(mechanisms.Arm)) },
 					Action:   func(k int) mechanisms.Action { return mechanisms.Arm(k) },
 					Feedback: w.feedback, Invalid: append(w.invalid, unfit...), Foreign: foreign,
-					Additive: e.Name != "robust-elimination",
+					Additive: !slices.Contains(historic, e.Name),
 				})
 			})
 		}
@@ -141,7 +144,7 @@ func TestFindNamesWhatThereIs(t *testing.T) {
 		assert.NotEmpty(t, e.Paper)
 		assert.NotNil(t, e.Learner)
 	}
-	_, err := catalogue.Default().Find("exp3")
+	_, err := catalogue.Default().Find("nothing")
 	var e *posse.Error
 	require.True(t, errors.As(err, &e))
 	assert.Equal(t, "policy.name", e.Field)
