@@ -42,7 +42,7 @@ func (n *Node) fetch(ctx context.Context, t *taken, version uint64) []rounds.Eve
 	}
 	answer, arrived, err := n.link.call(ctx, &possev1.NodeRequest{Body: &possev1.NodeRequest_Fetch{
 		Fetch: &possev1.Fetch{Experiment: name, Version: version, CheckpointSize: trusted.Size},
-	}}, 0)
+	}})
 	switch {
 	case err != nil && !arrived:
 		return []rounds.Event{rounds.Lost{}}

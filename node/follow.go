@@ -58,7 +58,7 @@ func (n *Node) watch(ctx context.Context, l *link, views chan<- news) {
 	var silent time.Time // since when nobody answers; zero while somebody does
 	told := false
 	for ctx.Err() == nil {
-		answer, ok, err := l.call(ctx, &possev1.NodeRequest{Body: &possev1.NodeRequest_Watch{Watch: &possev1.Watch{Index: index}}}, watchTime)
+		answer, ok, err := l.call(ctx, &possev1.NodeRequest{Body: &possev1.NodeRequest_Watch{Watch: &possev1.Watch{Index: index}}})
 		if err != nil {
 			index = 0 // another leader may be behind: take whatever it shows
 			if ok {
@@ -225,7 +225,7 @@ func (n *Node) carryOut(ctx context.Context, t *taken, e rounds.Effect) []rounds
 
 // send gives the leader a message. What does not arrive is sent again.
 func (n *Node) send(ctx context.Context, name, kind string, r *possev1.NodeRequest) []rounds.Event {
-	_, arrived, err := n.link.call(ctx, r, 0)
+	_, arrived, err := n.link.call(ctx, r)
 	if err == nil {
 		return nil
 	}

@@ -99,6 +99,28 @@ func TestAMessageThatWasLostIsSentAgainByteForByte(t *testing.T) {
 	}
 }
 
+// A leader that falls silent in the middle of a request, as one does whose machine lost its network, holds the node up
+// for answerTime and no longer.
+func TestAMessageThatIsNeverAnsweredIsSentAgain(t *testing.T) {
+	l := newLeader(t, yaml, 4)
+	n := run(t, nodeDir(t, l))
+	joined(t, n, "solver")
+	visits(t, n, 0, 4)
+	silent := 1
+	l.change(func() {
+		l.mute = func(q *possev1.NodeRequest) bool {
+			if q.GetOffer() == nil {
+				return false
+			}
+			silent--
+			return silent >= 0
+		}
+	})
+	l.openRound(1)
+	assert.NotEmpty(t, l.offer(1).GetLeaves())
+	assert.GreaterOrEqual(t, l.count("Offer"), 2)
+}
+
 func TestTheLeaderIsFoundAndFollowed(t *testing.T) {
 	first, second := newLeader(t, yaml, 4), newLeader(t, yaml, 4)
 	dir := nodeDir(t, first, second)
@@ -181,7 +203,7 @@ func TestBackOffDoublesUpToAMinuteAndIsForgotten(t *testing.T) {
 	}
 	assert.Greater(t, largest, 10*time.Second)
 	l.until = now.Add(time.Second)
-	_, ok, err := l.call(context.Background(), nil, 0)
+	_, ok, err := l.call(context.Background(), nil)
 	assert.False(t, ok)
 	assert.Equal(t, posse.Unavailable, posse.As(err).Code, "nothing is sent meanwhile: there is no host to send with")
 	l.obey(&possev1.Refusal{RetryAfterMs: 5000})

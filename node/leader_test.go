@@ -47,6 +47,7 @@ type leader struct {
 	empty   bool // no experiment exists yet
 	view    *possev1.NodeExperiment
 	refuse  func(*possev1.NodeRequest) error // before anything is recorded
+	mute    func(*possev1.NodeRequest) bool  // no answer ever comes, and nothing is recorded
 	lose    func(*possev1.NodeRequest) error // after
 	asked   map[string]int                   // requests by kind
 	offers  map[uint64][][]byte              // round → every SignedOffer that came, also twice
@@ -136,7 +137,12 @@ func (l *leader) answer(ctx context.Context, from string, q *possev1.NodeRequest
 			return nil, err
 		}
 	}
+	mute := l.mute != nil && l.mute(q)
 	l.mu.Unlock()
+	if mute {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if w := q.GetWatch(); w != nil {
 		return l.watch(ctx, w.GetIndex()), nil
 	}

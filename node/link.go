@@ -33,9 +33,10 @@ func newLink(h *peer.Host, c Cluster, cfg Config) *link {
 
 const (
 	maxRetry = time.Minute
-	// watchTime is how long a watch may stay unanswered. A leader that lives answers
-	// within three seconds, so one that died without a word is noticed here.
-	watchTime = 5 * time.Second
+	// answerTime is how long a request may stay unanswered. A leader that lives answers
+	// a watch within three seconds and everything else as soon as it is committed, so one
+	// that died without a word is noticed here. All requests may be sent twice.
+	answerTime = 5 * time.Second
 )
 
 // errWaits is the answer while a link backs off: nothing was sent.
@@ -46,13 +47,13 @@ var errWaits = &posse.Error{
 // call sends one request to the leader as it is known. ok is false when it did
 // not get there, also while the link backs off: it is sent again later, with the
 // same bytes. A refusal of the leader itself comes back as the error.
-func (l *link) call(ctx context.Context, r *possev1.NodeRequest, wait time.Duration) (answer *possev1.NodeResponse, ok bool, err error) {
+func (l *link) call(ctx context.Context, r *possev1.NodeRequest) (answer *possev1.NodeResponse, ok bool, err error) {
 	if l.now().Before(l.until) {
 		return nil, false, errWaits
 	}
 	answer = &possev1.NodeResponse{}
 	err = l.host.Request(ctx, l.replicas[l.at], wire.Round, r, answer, peer.Limits{
-		Request: wire.Report, Answer: wire.Report, Wait: wait,
+		Request: wire.Report, Answer: wire.Report, Wait: answerTime,
 	})
 	refusal := answer.GetRefusal()
 	if err == nil && refusal != nil {
