@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -52,7 +53,13 @@ money in micro-credits; "threshold" (a determinant ratio) may stand for coverage
 				}
 				return inFile(err, file)
 			}
-			return p.print(r, func() string { return p.settledText(r) })
+			return p.print(r, func() string {
+				target := "coverage"
+				if in.Threshold != nil {
+					target = "threshold"
+				}
+				return p.settledText(r, target)
+			})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "JSON file with offers, - for stdin; required")
@@ -60,7 +67,10 @@ money in micro-credits; "threshold" (a determinant ratio) may stand for coverage
 	return cmd
 }
 
-func (p *program) settledText(r auction.Result) string {
+// threeDigits writes a share rounded down, so that it still mends what it mends.
+func threeDigits(share float64) string { return number(math.Floor(share*1000) / 1000) }
+
+func (p *program) settledText(r auction.Result, target string) string {
 	var b strings.Builder
 	var rows [][]string
 	for i, node := range r.Winners {
@@ -76,8 +86,18 @@ func (p *program) settledText(r auction.Result) string {
 	if r.Infeasible {
 		b.WriteString("Infeasible: all offers together do not cover what is wanted, so nobody is bought.\n")
 	}
-	fmt.Fprintf(&b, "paid %s credits for a cost of %s; information share %.4g, determinant ratio %.4g\n",
-		r.TotalPaid, r.SocialCost, r.InformationShare, r.DeterminantRatio)
+	fmt.Fprintf(&b, "paid %s credits for a cost of %s, at the reserve %s; information share %.4g, determinant ratio %.4g\n",
+		r.TotalPaid, r.SocialCost, r.ReserveCost, r.InformationShare, r.DeterminantRatio)
+	if len(r.Winners) > 0 {
+		fmt.Fprintf(&b, "%d of %d winners are pivotal: without one of them the others can't cover what is wanted\n", len(r.Pivotal), len(r.Winners))
+	}
+	switch {
+	case r.Mend == nil:
+	case *r.Mend > 0:
+		fmt.Fprintf(&b, "most nodes are pivotal, so the reserve is the price; with a %s of %s at most half of them would be\n", target, threeDigits(*r.Mend))
+	default:
+		b.WriteString("most nodes are pivotal, so the reserve is the price; only more nodes mend that\n")
+	}
 	for _, node := range slices.Sorted(maps.Keys(r.Excluded)) {
 		fmt.Fprintf(&b, "left out: %s (%s)\n", node, r.Excluded[node])
 	}

@@ -61,7 +61,9 @@ type Result struct {
 	InformationShare float64                       `json:"informationShare"`
 	SocialCost       incentives.Credits            `json:"socialCost"`
 	TotalPaid        incentives.Credits            `json:"totalPaid"`
+	ReserveCost      incentives.Credits            `json:"reserveCost"` // of the same winners
 	Infeasible       bool                          `json:"infeasible"`
+	Mend             *float64                      `json:"mend,omitempty"`        // coverage or threshold with which half are pivotal, where more are
 	Explanation      string                        `json:"explanation,omitempty"` // with --explain
 }
 
@@ -89,7 +91,17 @@ func Calculate(in Input, explain string) (Result, error) {
 	result := Result{
 		Winners: append([]string{}, out.Winners...), Payments: out.Payments, Pivotal: append([]string{}, out.Pivotal...), Excluded: out.Excluded,
 		DeterminantRatio: out.DeterminantRatio, InformationShare: out.InformationShare,
-		SocialCost: out.SocialCost, TotalPaid: out.TotalPaid, Infeasible: out.Infeasible,
+		SocialCost: out.SocialCost, TotalPaid: out.TotalPaid, ReserveCost: out.ReserveCost, Infeasible: out.Infeasible,
+	}
+	if 2*len(out.Pivotal) > len(out.Winners) {
+		depends, err := Depends(rule, offers)
+		if err != nil {
+			return Result{}, err
+		}
+		if depends.Mostly() {
+			mend := depends.Mend()
+			result.Mend = &mend
+		}
 	}
 	if explain != "" {
 		result.Explanation, err = Explain(rule, offers, out, explain)

@@ -28,7 +28,7 @@ func TestCalculatorSettlesTheFirstExample(t *testing.T) {
 	text, err := json.Marshal(result)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"winners": ["c", "a", "b", "d"], "payments": {"a": 15755321, "b": 15755321, "c": 12877123, "d": 50000000},
-		"pivotal": ["d"], "excluded": {}, "determinantRatio": 1, "informationShare": 1, "socialCost": 31000000, "totalPaid": 94387765, "infeasible": false}`, string(text))
+		"pivotal": ["d"], "excluded": {}, "determinantRatio": 1, "informationShare": 1, "socialCost": 31000000, "totalPaid": 94387765, "reserveCost": 200000000, "infeasible": false}`, string(text))
 }
 
 func TestCalculatorReadsGramsAndWhatIsPublished(t *testing.T) {

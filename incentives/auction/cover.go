@@ -135,6 +135,9 @@ func (c *cover) fork() *cover {
 	return &f
 }
 
+// reorder puts the queue in order again after bids changed.
+func (c *cover) reorder() { heap.Init(&c.queue) }
+
 // queue is a heap of candidates by bound per credit.
 type queue struct {
 	order []int

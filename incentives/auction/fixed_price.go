@@ -20,6 +20,7 @@ func SettleFixedPrice(rule Rule, offers []incentives.Offer) (Outcome, error) {
 		out.Payments[offer.Node] = rule.Reserve
 		out.SocialCost += offer.Bid
 		out.TotalPaid += rule.Reserve
+		out.ReserveCost += rule.Reserve
 	}
 	return out, nil
 }

@@ -1,7 +1,6 @@
 package auction
 
 import (
-	"container/heap"
 	"fmt"
 	"math"
 	"math/bits"
@@ -57,6 +56,7 @@ func SettleWithin(rule BudgetRule, offers []incentives.Offer) (Outcome, error) {
 		out.Payments[winner.Node] = p
 		out.SocialCost += winner.Bid
 		out.TotalPaid += p
+		out.ReserveCost += rule.Reserve
 	}
 	out.measure(m.pool.information(picks), m.total)
 	return out, nil
@@ -66,7 +66,7 @@ func SettleWithin(rule BudgetRule, offers []incentives.Offer) (Outcome, error) {
 func (c *cover) within(budget incentives.Credits, bids []int64) []int {
 	run := c.fork()
 	run.bids, run.left = bids, math.MaxInt64 // no target, hence no truncation
-	heap.Init(&run.queue)
+	run.reorder()
 	var picks []int
 	taken := int64(0)
 	for {

@@ -60,7 +60,10 @@ type Outcome struct {
 
 	SocialCost incentives.Credits // sum of the winners' bids
 	TotalPaid  incentives.Credits // sum of Payments
-	Infeasible bool               // the target was not covered
+	// ReserveCost is what the same winners would have cost at the reserve: the auction
+	// saved the difference to TotalPaid.
+	ReserveCost incentives.Credits
+	Infeasible  bool // the target was not covered
 }
 
 // Check reports everything that is wrong with a rule and its offers, naming the

@@ -49,6 +49,7 @@ func Settle(rule Rule, offers []incentives.Offer) (Outcome, error) {
 		}
 		out.SocialCost += winner.Bid
 		out.TotalPaid += incentives.Credits(p.micro)
+		out.ReserveCost += rule.Reserve
 		picks = append(picks, pick.index)
 		run.take(pick)
 	}
