@@ -36,6 +36,7 @@ var house = [][]string{
 	{"mechanisms"},
 	{"mechanisms/robust", "mechanisms/continual", "mechanisms/ldp"},
 	{"mechanisms/arms"},
+	{"mechanisms/linear"}, // takes the propensities of Thompson sampling from arms
 	{"mechanisms/environment"},
 	{"mechanisms/policytest", "mechanisms/catalogue"},
 	{"incentives"},

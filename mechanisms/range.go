@@ -18,9 +18,10 @@ func (r Range) Validate() error {
 	return nil
 }
 
-// Scaled maps a reward to [0, 1]. One outside the range is clipped where clip is
-// set, else an error that does not show the reward; so is one that is not finite.
-func (r Range) Scaled(x float64, clip bool) (float64, error) {
+// Clipped returns a reward in its own unit. One outside the range is clipped where
+// clip is set, else an error that does not show the reward; so is one that is not
+// finite.
+func (r Range) Clipped(x float64, clip bool) (float64, error) {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0, ErrRewardNotFinite()
 	}
@@ -29,6 +30,15 @@ func (r Range) Scaled(x float64, clip bool) (float64, error) {
 			return 0, r.ErrRewardOutOfRange()
 		}
 		x = math.Max(r.Low, math.Min(r.High, x))
+	}
+	return x, nil
+}
+
+// Scaled is [Range.Clipped], mapped to [0, 1].
+func (r Range) Scaled(x float64, clip bool) (float64, error) {
+	x, err := r.Clipped(x, clip)
+	if err != nil {
+		return 0, err
 	}
 	return (x - r.Low) / (r.High - r.Low), nil
 }

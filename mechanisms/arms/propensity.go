@@ -7,16 +7,16 @@ import (
 	"gonum.org/v1/gonum/integrate/quad"
 )
 
-// posterior is what Thompson sampling draws from; both of its distributions have
-// these methods in gonum.
-type posterior interface {
+// Posterior is what Thompson sampling draws from: the distributions of gonum have
+// these methods.
+type Posterior interface {
 	Prob(x float64) float64
 	CDF(x float64) float64
 	Mean() float64
 	StdDev() float64
 }
 
-// winning returns the probability that a draw of laws[a] is the largest of one draw
+// Winning returns the probability that a draw of laws[a] is the largest of one draw
 // of each, on [low, high]:
 //
 //	∫ f_a(x)·Π_{b≠a} F_b(x) dx
@@ -27,7 +27,7 @@ type posterior interface {
 // outside [0, 1]. O(K²) evaluations of distribution functions: a hundred times and
 // more the cost of the choice, which is why it is computed only when it is logged.
 // Source: policies 17.1.
-func winning[L posterior](a int, laws []L, low, high float64) float64 {
+func Winning[L Posterior](a int, laws []L, low, high float64) float64 {
 	// outside of this a's density, or another arm's distribution function, is below
 	// 1e-8 (20 deviations of an exponential tail, the heaviest of a Beta with both
 	// parameters at least 1)

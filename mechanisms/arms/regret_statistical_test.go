@@ -121,15 +121,15 @@ func TestWinningChancesAreExact(t *testing.T) {
 	}
 	sum, sumGaussian := 0.0, 0.0
 	for a := range 4 {
-		betas, normals := laws(4, func(b int) posterior { return beta.posterior(b, nil) }), laws(4, func(b int) posterior { return gaussian.posterior(b, nil) })
-		sum += winning(a, betas, 0, 1)
-		sumGaussian += winning(a, normals, math.Inf(-1), math.Inf(1))
+		betas, normals := laws(4, func(b int) Posterior { return beta.posterior(b, nil) }), laws(4, func(b int) Posterior { return gaussian.posterior(b, nil) })
+		sum += Winning(a, betas, 0, 1)
+		sumGaussian += Winning(a, normals, math.Inf(-1), math.Inf(1))
 	}
 	assert.InDelta(t, 1, sum, 1e-6)
 	assert.InDelta(t, 1, sumGaussian, 1e-6)
 }
 
-func laws(k int, of func(int) posterior) (out []posterior) {
+func laws(k int, of func(int) Posterior) (out []Posterior) {
 	for a := range k {
 		out = append(out, of(a))
 	}

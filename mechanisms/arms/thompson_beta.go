@@ -42,7 +42,7 @@ func (t *ThompsonBeta) Choose(round mechanisms.Round, _ mechanisms.None, src noi
 	for a := range laws {
 		laws[a] = t.posterior(a, nil)
 	}
-	return mechanisms.Arm(at), winning(at, laws, 0, 1), nil
+	return mechanisms.Arm(at), Winning(at, laws, 0, 1), nil
 }
 
 func (t *ThompsonBeta) posterior(a int, src noise.Source) distuv.Beta {

@@ -42,7 +42,7 @@ func (t *ThompsonGaussian) Choose(round mechanisms.Round, _ mechanisms.None, src
 	for a := range laws {
 		laws[a] = t.posterior(a, nil)
 	}
-	return mechanisms.Arm(at), winning(at, laws, math.Inf(-1), math.Inf(1)), nil
+	return mechanisms.Arm(at), Winning(at, laws, math.Inf(-1), math.Inf(1)), nil
 }
 
 func (t *ThompsonGaussian) posterior(a int, src noise.Source) distuv.Normal {

@@ -8,6 +8,7 @@ import (
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/arms"
+	"github.com/posse-dev/posse/mechanisms/linear"
 )
 
 // Entry is one policy.
@@ -48,6 +49,8 @@ func Default() Catalogue {
 		{Name: "exp3", Kind: "arms", Paper: "Auer, Cesa-Bianchi, Freund and Schapire 2002", Learner: learner(arms.NewEXP3)},
 		{Name: "explore-then-commit", Kind: "arms", Paper: "Lattimore and Szepesvári 2020, 6.1", Learner: learner(arms.NewExploreThenCommit)},
 		{Name: "successive-elimination", Kind: "arms", Paper: "Even-Dar, Mannor and Mansour 2006", Learner: learner(arms.NewSuccessiveElimination)},
+		{Name: "lin-ucb", Kind: "linear", Paper: "Li, Chu, Langford and Schapire 2010", Learner: linearLearner(linear.NewLinUCB)},
+		{Name: "lin-ts", Kind: "linear", Paper: "Agrawal and Goyal 2013", Learner: linearLearner(linear.NewLinTS)},
 	}
 }
 
@@ -75,6 +78,31 @@ func problem(s mechanisms.Settings) arms.Problem {
 	return arms.Problem{
 		Arms: len(s.Arms), Horizon: s.Horizon, Range: s.Range, Clip: s.Clip, Moment: s.Moment,
 		Baseline: s.Baseline, Bonus: s.Bonus, Kappa: s.Kappa, Params: s.Params,
+	}
+}
+
+func linearLearner[L mechanisms.Learner[mechanisms.Features, mechanisms.Arm, mechanisms.Reward]](make func(linear.Problem) (L, error)) func(mechanisms.Settings) (mechanisms.Policy, error) {
+	return func(s mechanisms.Settings) (mechanisms.Policy, error) {
+		if s.Moment != nil {
+			return nil, &posse.Error{
+				Code: posse.InvalidArgument, Reason: "COMBINATION_REFUSED", Field: "reward.moment",
+				Message: "this policy needs reward.range", Hint: "declare reward.range",
+			}
+		}
+		if s.Features == nil {
+			return nil, &posse.Error{
+				Code: posse.InvalidArgument, Reason: "FIELD_MISSING", Field: "problem.features",
+				Message: "problem.features: required by policies of linear problems", Hint: "declare problem.features.dimension",
+			}
+		}
+		l, err := make(linear.Problem{
+			Arms: len(s.Arms), Horizon: s.Horizon, Features: *s.Features, Range: s.Range, Clip: s.Clip,
+			Bonus: s.Bonus, Kappa: s.Kappa, ParameterBound: s.ParameterBound, Params: s.Params,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return mechanisms.Erase[mechanisms.Features, mechanisms.Arm, mechanisms.Reward](l), nil
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/catalogue"
+	"github.com/posse-dev/posse/mechanisms/environment"
 	"github.com/posse-dev/posse/mechanisms/policytest"
 )
 
@@ -76,13 +77,23 @@ func TestEveryLearnerKeepsTheRules(t *testing.T) {
 				continue // refused, see below
 			}
 			t.Run(e.Name+"/"+w.name, func(t *testing.T) {
-				policytest.Learner(t, policytest.LearnerCase{
-					New:      func(k int) (mechanisms.Policy, error) { return e.Learner(settings(k, w.r, w.m)) },
+				c := policytest.LearnerCase{
+					New: func(k int) (mechanisms.Policy, error) {
+						s := settings(k, w.r, w.m)
+						s.Features = &mechanisms.FeatureSpec{Dimension: 3}
+						return e.Learner(s)
+					},
 					Option:   func(a mechanisms.Action) int { return int(a.(mechanisms.Arm)) },
 					Action:   func(k int) mechanisms.Action { return mechanisms.Arm(k) },
 					Feedback: w.feedback, Invalid: append(w.invalid, unfit...), Foreign: foreign,
 					Additive: !slices.Contains(historic, e.Name),
-				})
+				}
+				if e.Kind == "linear" {
+					c.Context = func(src noise.Source) mechanisms.Context {
+						return mechanisms.Features{X: environment.Direction(nil, 3, src)}
+					}
+				}
+				policytest.Learner(t, c)
 			})
 		}
 	}
@@ -188,6 +199,19 @@ func TestPoliciesOfARangeRefuseAMoment(t *testing.T) {
 		require.True(t, errors.As(err, &refused))
 		assert.Equal(t, "policy.name", refused.Field)
 		assert.Contains(t, refused.Hint+refused.Allowed, "robust-elimination")
+	}
+}
+
+func TestLinearPoliciesNeedFeaturesAndARange(t *testing.T) {
+	for _, name := range []string{"lin-ucb", "lin-ts"} {
+		e, err := catalogue.Default().Find(name)
+		require.NoError(t, err)
+		s := settings(2, nil, nil)
+		_, err = e.Learner(s)
+		assert.ErrorContains(t, err, "problem.features")
+		s.Features, s.Moment = &mechanisms.FeatureSpec{Dimension: 2}, &mechanisms.Moment{Order: 2, Bound: 1}
+		_, err = e.Learner(s)
+		assert.ErrorContains(t, err, "reward.range")
 	}
 }
 

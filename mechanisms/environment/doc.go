@@ -10,7 +10,8 @@
 //
 // Generators ([Bernoulli], [Gaussian], [Pareto], [StudentT], [Lognormal],
 // [Solver]) draw from laws; [Table], [Deck] and [Logged] draw from rows that
-// somebody recorded. Reading such rows from files is in simnet/dataset: this
+// somebody recorded. A [Contextual] world shows features before the decision:
+// [Linear], with one of the [Noise] laws. Reading such rows from files is in simnet/dataset: this
 // package does no input or output, and its only randomness is the source that
 // is handed in. Start at [ChoosingASolver], the world of the demo.
 package environment

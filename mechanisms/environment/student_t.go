@@ -51,13 +51,18 @@ func (s *StudentT) Moment(arm int, order float64) float64 {
 }
 
 // Reward draws one reward of an arm from two words.
+func (s *StudentT) Reward(arm int, src noise.Source) float64 {
+	return s.means[arm] + student(s.degrees, src)
+}
+
+// student draws Student's t from two words.
 //
 //	T = √(ν(U^(−2/ν) − 1)) · cos(2πV)
 //
 // Source: Bailey 1994, Mathematics of Computation 62, the non-rejecting form.
-func (s *StudentT) Reward(arm int, src noise.Source) float64 {
-	radius := math.Sqrt(s.degrees * math.Expm1(-2/s.degrees*math.Log(uniform(src))))
-	return s.means[arm] + radius*math.Cos(2*math.Pi*uniform(src))
+func student(degrees float64, src noise.Source) float64 {
+	radius := math.Sqrt(degrees * math.Expm1(-2/degrees*math.Log(uniform(src))))
+	return radius * math.Cos(2*math.Pi*uniform(src))
 }
 
 // Draw draws the rewards of all arms, independently.
