@@ -40,7 +40,7 @@ func (a applier) ApplyBatch(commands [][]byte, indexes []uint64) []any {
 		}
 	}
 	if members {
-		a.c.syncMembers()
+		a.c.enterMembers()
 	}
 	a.c.wake(changed)
 	return results
@@ -72,7 +72,7 @@ func (a applier) Restore(r io.Reader) error {
 		return err
 	}
 	a.c.machine.View(func(s *state.State) { a.c.history.publish(a.c, s) })
-	a.c.syncMembers()
+	a.c.enterMembers()
 	a.c.wake(true)
 	return nil
 }

@@ -43,10 +43,13 @@ type Coordinator struct {
 	first    []Peer               // members of a cluster that begins
 	joins    *peer.Refusals
 
-	leading atomic.Pointer[leadership] // nil while this replica does not lead
-	history *history
-	changed chan struct{} // holds one: something changed that no round did
-	failed  chan error    // holds the first failure
+	leading  atomic.Pointer[leadership] // nil while this replica does not lead
+	history  *history
+	changed  chan struct{} // holds one: something changed that no round did
+	enrolled chan struct{} // holds one: members changed
+	failed   chan error    // holds the first failure
+
+	entering sync.Mutex // between reading who is a member and changing the book
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when commands were applied
@@ -69,7 +72,7 @@ func New(config Config) (c *Coordinator, err error) {
 	}
 	c = &Coordinator{
 		config: config, book: peer.NewBook(), machine: state.New(), joins: peer.NewRefusals(config.Now), history: newHistory(),
-		changed: make(chan struct{}, 1), failed: make(chan error, 1), moved: make(chan struct{}),
+		changed: make(chan struct{}, 1), enrolled: make(chan struct{}, 1), failed: make(chan error, 1), moved: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	made := c // what a failure below leaves open; c is nil by then
@@ -161,6 +164,7 @@ func (c *Coordinator) Start(ctx context.Context) error {
 	c.tasks.Go(c.keepCheckpoints)
 	c.tasks.Go(c.fillLog)
 	c.tasks.Go(c.watchLeader)
+	c.tasks.Go(c.keepMembers)
 	c.tasks.Go(func() {
 		select {
 		case err := <-raft.Failed():

@@ -57,18 +57,20 @@ func (c *Coordinator) writeMembers(members []Peer) error {
 		return err
 	}
 	path := filepath.Join(c.config.Dir, membersFile)
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the members: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil { // renamed unsynced, a crash would leave an empty file
 		return fmt.Errorf("write the members: %w", err)
 	}
 	return os.Rename(path+".new", path)
 }
 
-// syncMembers makes the book say what the state says: replicas, nodes, and whether
-// strangers may knock. Whoever lost its role loses its connections at once.
-func (c *Coordinator) syncMembers() {
-	var entries []peer.Entry
-	var members []Peer
-	joins := false
+// roster is what the state says of who may speak here: replicas, nodes, and whether
+// strangers may knock.
+func (c *Coordinator) roster() (entries []peer.Entry, members []Peer, joins bool) {
 	now := c.nowMS()
 	c.machine.View(func(s *state.State) {
 		for _, r := range s.Replicas {
@@ -84,17 +86,63 @@ func (c *Coordinator) syncMembers() {
 		}
 		joins = slices.ContainsFunc(s.Invites, func(i *state.Invite) bool { return !i.Revoked && i.Expires > now })
 	})
-	if len(members) == 0 {
-		return // nothing is known yet: the first members are in the book
-	}
-	if err := c.book.Replace(entries); err != nil {
-		c.config.Log.Error("the book of peers can't be changed", "why", err)
-		return
+	return entries, members, joins
+}
+
+// enterMembers lets in whom the state names, at once: who has just enrolled is about
+// to call. Nobody is put out here. A replica that starts goes through its log again,
+// and what an old entry does not know yet may be its present leader; keepMembers puts
+// out.
+func (c *Coordinator) enterMembers() {
+	c.entering.Lock()
+	defer c.entering.Unlock()
+	entries, _, joins := c.roster()
+	for _, e := range entries {
+		if err := c.book.Set(e); err != nil {
+			c.config.Log.Error("the book of peers can't be changed", "why", err)
+		}
 	}
 	c.book.Joins(joins)
-	if err := c.writeMembers(members); err != nil {
-		c.config.Log.Error("the members can't be kept", "why", err)
+	select {
+	case c.enrolled <- struct{}{}:
+	default: // one is waiting already
 	}
+}
+
+// keepMembers makes the book say what the state says, and no more, each time that
+// members changed and this replica has applied all that is known to be committed.
+// Whoever lost its role loses its connections.
+func (c *Coordinator) keepMembers() {
+	for {
+		select {
+		case <-c.enrolled:
+		case <-c.ctx.Done():
+			return
+		}
+		if c.raft.CaughtUp(c.ctx) != nil {
+			return
+		}
+		if members, err := c.replaceMembers(); err != nil {
+			c.config.Log.Error("the book of peers can't be changed", "why", err)
+		} else if len(members) > 0 {
+			if err := c.writeMembers(members); err != nil {
+				c.config.Log.Error("the members can't be kept", "why", err)
+			}
+		}
+	}
+}
+
+// replaceMembers puts out whoever the state does not name, and returns the replicas;
+// it does nothing while the state names none, since the first members are in the book.
+func (c *Coordinator) replaceMembers() ([]Peer, error) {
+	c.entering.Lock()
+	defer c.entering.Unlock()
+	entries, members, joins := c.roster()
+	if len(members) == 0 {
+		return nil, nil
+	}
+	c.book.Joins(joins)
+	return members, c.book.Replace(entries)
 }
 
 // others are the replicas but this one.

@@ -97,6 +97,13 @@ func TestDeploymentLosesNothingThatWasAcknowledged(t *testing.T) {
 		traffic.Go(func() { a.work(enough) })
 	}
 	d.alarm = func() error { return errors.Join(apps[0].failed(), apps[1].failed()) }
+	t.Cleanup(func() {
+		for _, a := range apps {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			t.Logf("%s: %d decisions asked for, %d rewarded, %d lost; last not answered: %s", a.name, a.next, len(a.rewarded), a.lost, a.unheard)
+		}
+	})
 	acknowledged := func(i int) int {
 		apps[i].mu.Lock()
 		defer apps[i].mu.Unlock()
@@ -123,8 +130,15 @@ func TestDeploymentLosesNothingThatWasAcknowledged(t *testing.T) {
 	d.eventually("the other node goes on", func() bool { return acknowledged(1) > other+20 })
 	assert.LessOrEqual(t, acknowledged(0), deaf+inFlight, "nobody answers for a dead node")
 	nodes[0] = runNode(0)
-	before := published()
-	d.eventually("rounds go on after the deaths", func() bool { return published() >= before+2 && acknowledged(0) > deaf+100 })
+	before, since := published(), ""
+	t.Cleanup(func() { t.Logf("n1 had %d rewards, %v rounds were published; then: %s", deaf, before, since) })
+	d.eventually("rounds go on after the deaths", func() bool {
+		shown := d.posse("experiment", "show", "dosing", "-o", "json")
+		if len(shown.document) > 0 {
+			since = fmt.Sprintf("%v published, %v aborted, round %v", shown.document["published"], shown.document["aborted"], shown.document["round"])
+		}
+		return shown.number("published") >= before+2 && acknowledged(0) > deaf+100
+	})
 	close(enough)
 	traffic.Wait()
 
@@ -198,6 +212,7 @@ type application struct {
 	rewarded map[string]bool // ids
 	lost     int             // decisions that died with the node, which said so
 	failure  error
+	unheard  string // what came last in place of an answer
 }
 
 // inFlight is how many decisions an application makes at once; pause is between two of one of them.
@@ -297,6 +312,9 @@ func (a *application) insist(method string, question, answer any) error {
 		case a.ctx.Err() != nil:
 			return fmt.Errorf("%s: no answer in time: %d %s", method, status, text)
 		}
+		a.mu.Lock()
+		a.unheard = fmt.Sprintf("%s %s: %d %s", time.Now().UTC().Format(time.TimeOnly), method, status, text)
+		a.mu.Unlock()
 		time.Sleep(20 * time.Millisecond)
 	}
 }
@@ -309,11 +327,11 @@ func (a *application) call(method string, body []byte) (status int, text []byte)
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return 0, nil
+		return 0, []byte(err.Error())
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if text, err = io.ReadAll(answer.Body); err != nil {
-		return 0, nil // it died while it spoke: not an answer
+		return 0, []byte(err.Error()) // it died while it spoke: not an answer
 	}
 	return answer.StatusCode, text
 }
@@ -387,6 +405,9 @@ func (d *deployment) posse(args ...string) answer {
 	d.input = ""
 	failure := c.Run()
 	a := answer{t: d.t, text: out.String() + err.String(), document: map[string]any{}}
+	if d.ctx.Err() != nil { // whoever waits says for what
+		return a
+	}
 	if failure != nil && !strings.Contains(a.text, `"unavailable"`) {
 		require.NoError(d.t, failure, "posse %s: %s", strings.Join(args, " "), a.text)
 	}

@@ -111,6 +111,23 @@ func (c *Consensus) WaitApplied(ctx context.Context, index uint64) error {
 	}
 }
 
+// CaughtUp waits until a leader, this replica or another, has said how far the log is
+// committed, and the machine holds all of that.
+func (c *Consensus) CaughtUp(ctx context.Context) error {
+	poll := time.NewTicker(applyPoll)
+	defer poll.Stop()
+	for c.raft.CommitIndex() == 0 {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.stop:
+			return ErrClosed
+		}
+	}
+	return c.WaitApplied(ctx, c.raft.CommitIndex())
+}
+
 // lastCommand returns the last index in (applied, index] whose entry passes the
 // bridge, and applied when there is none: a leader's first entry and barriers do
 // not, and what is no longer in the log is in a snapshot, thus applied.
