@@ -55,7 +55,7 @@ func BenchmarkComposition(b *testing.B) {
 
 const (
 	callers = 256
-	charges = 40 // of each caller
+	charges = 200 // of each caller
 )
 
 // together runs f for each caller as often as a caller charges.

@@ -129,8 +129,8 @@ const notes = `
   the laws are equal up to their own rounding: the library's scale is in its parameters, ours an exact fraction. A batch asks the
   stream for many words at once, the 16 bytes for one word at a time. The paper's algorithms draw from a buffer of 64 KiB.
 - **Privacy loss**: pessimistic, to 5e-5 of ε, all grids included; the transforms are as long as the last grid's. **Charges**: a user's
-  budget of a node, to its file with everything that a crash needs; the bare append writes 80 bytes to a file, and one of those who wait
-  syncs for all. The goal is missed: bbolt syncs twice for a commit, pages and then the page that makes them valid. **Millionth charge**: in memory, 1,000 users.
+  budget of a node, with everything that a crash needs, journals moved into its file meanwhile; the bare append writes 80 bytes to a file, and one of those
+  who wait syncs for all. **Millionth charge**: in memory, 1,000 users.
 - **Rounds**: three replicas over QUIC on loopback, 64 experiments, two nodes each: offers, auction, reports, sums, plan,
   grants, transparency log, all durable. The bare cluster commits the very commands of that run with nothing behind them, 64 in
   flight, over TCP on loopback, to the same raft-wal.

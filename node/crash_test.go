@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -442,6 +443,20 @@ func TestCloseIsCleanWhileEverythingGoesOn(t *testing.T) {
 	}
 }
 
+// onDisk is the node's store as it is now: what a kill leaves.
+func onDisk(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "node.*"))
+	require.NoError(t, err)
+	got := map[string][]byte{}
+	for _, p := range paths {
+		got[filepath.Base(p)], err = os.ReadFile(p)
+		require.NoError(t, err)
+	}
+	require.Contains(t, got, "node.db")
+	return got
+}
+
 // What was acknowledged, in any interleaving, is in the sums on the disk.
 func TestConcurrentRewardsAreAllInTheSumsOnTheDisk(t *testing.T) {
 	dir := takenDir(t, 0)
@@ -459,11 +474,12 @@ func TestConcurrentRewardsAreAllInTheSumsOnTheDisk(t *testing.T) {
 	all.Wait()
 	n.store.Put(nil)
 	require.NoError(t, n.store.Sync())
-	// a copy of the file is what a crash at this moment leaves
-	data, err := os.ReadFile(dir + "/node.db")
-	require.NoError(t, err)
+	// a copy of the files is what a crash at this moment leaves
+	files := onDisk(t, dir)
 	require.NoError(t, n.Close())
-	require.NoError(t, os.WriteFile(dir+"/node.db", data, 0o600))
+	for name, data := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+	}
 	n, err = New(testConfig(dir))
 	require.NoError(t, err)
 	defer n.Close()

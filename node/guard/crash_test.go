@@ -3,11 +3,12 @@ package guard_test
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -153,40 +154,53 @@ func TestASecondProcessWithTheSameBudgetsIsRefused(t *testing.T) {
 	assert.Equal(t, "opened", string(said))
 }
 
-// A crash tears the last commit: its page of metadata is half there. What was
-// acknowledged before it is kept; what was not has released nothing.
-func TestATornLastCommitGivesNothingBack(t *testing.T) {
+// disk is a directory of files as it is now: what a kill leaves.
+func disk(t *testing.T, dir string) map[string][]byte {
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	got := map[string][]byte{}
+	for _, e := range entries {
+		got[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+	}
+	return got
+}
+
+// restored is a new directory with these files.
+func restored(t *testing.T, files map[string][]byte) string {
 	dir := t.TempDir()
-	file := filepath.Join(dir, "node.db")
+	for name, data := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+	}
+	return dir
+}
+
+// A crash tears the last commit. What was acknowledged before it is kept; of what was
+// not, and so has released nothing, the charge costs its user all the same as soon as
+// it is on the disk.
+func TestATornLastCommitCostsBudgetAndGivesNoneBack(t *testing.T) {
+	dir := t.TempDir()
 	k := newKeeper(t, dir, twoExperiments)
 	k.open("x", thousandth())
-	state := func() []byte {
-		require.NoError(t, k.store.Sync())
-		data, err := os.ReadFile(file)
-		require.NoError(t, err)
-		return data
-	}
-	before, fellBack := state(), 0
-	for i := range uint64(25) {
+	require.NoError(t, k.store.Sync())
+	before, costs, falls := disk(t, dir), 0, 0
+	for i := range uint64(12) {
 		require.True(t, k.admit("x", i, user(1)))
-		acknowledged := k.account("x").Spent
 		if i%3 == 2 {
 			require.NoError(t, k.release("x", i-1))
 		}
-		after := state()
+		require.NoError(t, k.store.Sync())
+		after := disk(t, dir)
 		for _, torn := range tear(t, before, after) {
-			at := t.TempDir()
-			require.NoError(t, os.WriteFile(filepath.Join(at, "node.db"), torn, 0o600))
-			again := newKeeper(t, at, twoExperiments)
+			again := newKeeper(t, restored(t, torn), twoExperiments)
 			again.open("x", thousandth())
-			spent := again.account("x").Spent
-			if !bytes.Equal(torn, after) { // then the last charge was not acknowledged, and released nothing
-				acknowledged.NanoEpsilon = i * one / 1000
-			}
-			assert.GreaterOrEqual(t, spent.NanoEpsilon, acknowledged.NanoEpsilon, "charge %d", i)
-			assert.LessOrEqual(t, spent.NanoEpsilon, (i+1)*one/1000)
-			if spent.NanoEpsilon == i*one/1000 {
-				fellBack++
+			switch spent := again.account("x").Spent.NanoEpsilon; spent {
+			case i * one / 1000:
+				falls++
+			case (i + 1) * one / 1000:
+				costs++
+			default:
+				t.Errorf("charge %d: %d spent", i, spent)
 			}
 			for leaf := range i {
 				if leaf%3 == 1 && leaf+1 < i {
@@ -198,41 +212,51 @@ func TestATornLastCommitGivesNothingBack(t *testing.T) {
 		before = after
 	}
 	require.NoError(t, k.store.Close())
-	assert.Greater(t, fellBack, 25, "no file was torn")
+	assert.Greater(t, costs, 36, "a charge that reached the disk was forgotten with its batch")
+	assert.Greater(t, falls, 12, "no batch was torn")
 
-	// both pages of metadata: refused, and not an empty budget
-	damaged := bytes.Clone(before)
+	// a batch that was acknowledged and is damaged: refused, and not an empty budget
+	for name, data := range before {
+		if strings.HasPrefix(name, "node.journal.") && len(data) > 0 {
+			data[40] ^= 1
+			_, err := store.Open(restored(t, before), store.Options{})
+			assert.Equal(t, "LOG_DAMAGED", posse.As(err).Reason)
+			data[40] ^= 1
+		}
+	}
+	// both pages that make a node.db valid
 	page := os.Getpagesize()
 	for _, at := range []int{16, page + 16} {
-		copy(damaged[at:], make([]byte, 64))
+		clear(before["node.db"][at : at+64])
 	}
-	at := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(at, "node.db"), damaged, 0o600))
-	_, err := store.Open(at, store.Options{})
+	_, err := store.Open(restored(t, before), store.Options{})
 	assert.Error(t, err)
 }
 
-// tear returns what a file may be after a crash during the commit that made after of
-// before: whole, or with the newer page of metadata cut somewhere. Data pages are
-// synced before it and replace none that the older one needs.
-func tear(t *testing.T, before, after []byte) [][]byte {
-	page := os.Getpagesize()
-	newer := -1
-	for i := range 2 {
-		if !bytes.Equal(before[i*page:(i+1)*page], after[i*page:(i+1)*page]) {
-			number := func(i int) uint64 { return binary.LittleEndian.Uint64(after[i*page+16+48:]) } // of the transaction
-			if newer < 0 || number(i) > number(newer) {
-				newer = i
+// tear returns what a directory may be after a crash during the commit that made
+// after of before: the new bytes of the journal are there up to some place.
+func tear(t *testing.T, before, after map[string][]byte) (states []map[string][]byte) {
+	for name, data := range after {
+		old := append(bytes.Clone(before[name]), make([]byte, len(data))...)[:len(data)]
+		from, to := 0, len(data)
+		for from < to && data[from] == old[from] {
+			from++
+		}
+		for from < to && data[to-1] == old[to-1] {
+			to--
+		}
+		for i := range 8 {
+			if from == to {
+				break
 			}
+			state := maps.Clone(after)
+			state[name] = bytes.Clone(data)
+			cut := from + (to-from)*i/8
+			copy(state[name][cut:to], old[cut:to])
+			states = append(states, state)
 		}
 	}
-	require.GreaterOrEqual(t, newer, 0, "nothing was committed")
-	states := [][]byte{after}
-	for _, cut := range []int{24, 56, 70, 76} { // bytes of the page that are new
-		torn := bytes.Clone(after)
-		copy(torn[newer*page+cut:(newer+1)*page], before[newer*page+cut:])
-		states = append(states, torn)
-	}
+	require.NotEmpty(t, states, "nothing was committed")
 	return states
 }
 
@@ -266,12 +290,8 @@ func TestOneLimitOverTwoExperimentsAlsoAfterACrash(t *testing.T) {
 	require.NoError(t, k.release("second", 0))
 	require.NoError(t, k.store.Sync())
 
-	// the disk as a kill leaves it: the file is copied, and nothing is closed
-	data, err := os.ReadFile(filepath.Join(dir, "node.db"))
-	require.NoError(t, err)
+	again := restored(t, disk(t, dir))
 	require.NoError(t, k.store.Close())
-	again := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(again, "node.db"), data, 0o600))
 	k = newKeeper(t, again, twoExperiments)
 	defer k.store.Close()
 	k.open("first", promise)

@@ -153,11 +153,10 @@ func (g *Guard) Admit(experiment string, leaf uint64, user [16]byte) (teaches bo
 	} else if err != nil {
 		return false, nil, err
 	}
+	writes = make([]store.Write, 0, 2)
 	if a.promise.Unit == dp.User {
 		own, total := g.users.SpentBy(experiment, user)
-		writes = append(writes, store.Write{
-			Bucket: bucketSpends, Key: spendKey(experiment, user), Value: appendSpend(appendSpend(nil, own), total),
-		})
+		writes = append(writes, spendWrite(experiment, user, own, total))
 	} else {
 		a.spent = a.spent.Max(a.cost)
 	}
@@ -334,7 +333,7 @@ func (g *Guard) Restore(s *store.Store, experiment string) error {
 		if !mine || len(rest) != 8 {
 			return nil
 		}
-		if len(v) < 9 {
+		if len(v) < leafBytes {
 			return errDamaged
 		}
 		leaf, records := binary.BigEndian.Uint64(rest), binary.LittleEndian.Uint64(v)
@@ -349,7 +348,7 @@ func (g *Guard) Restore(s *store.Store, experiment string) error {
 		case leafRefused:
 			a.closed[leaf] = leafRefused
 			a.refused++
-			a.refusal = string(v[9:])
+			a.refusal = string(v[leafBytes:])
 			return nil
 		case leafOpen:
 		default:

@@ -10,9 +10,24 @@ import (
 
 var errDamaged = errors.New("the guard's record is damaged")
 
-func spendKey(experiment string, user [16]byte) []byte {
-	return append(append([]byte(experiment), 0), user[:]...)
+// key is experiment, 0, rest: a place of one experiment in a bucket of all.
+func key(experiment string, rest ...byte) []byte {
+	out := make([]byte, 0, len(experiment)+1+len(rest))
+	return append(append(append(out, experiment...), 0), rest...)
 }
+
+// spendWrite is what a user has spent, kept even of a batch that a crash cut.
+func spendWrite(experiment string, user [16]byte, own, total dp.Spend) store.Write {
+	return store.Write{
+		Bucket: bucketSpends, Key: key(experiment, user[:]...),
+		Value: appendSpend(appendSpend(make([]byte, 0, spendsBytes), own), total), Charge: true,
+	}
+}
+
+const (
+	spendsBytes = 2 * 24
+	leafBytes   = 8 + 1 // and the refusal in words
+)
 
 // The states of a leaf. Released and refused ones are never opened again.
 const (
@@ -22,10 +37,9 @@ const (
 )
 
 func leafWrite(experiment string, leaf, records uint64, state byte, refusal string) store.Write {
-	value := append(binary.LittleEndian.AppendUint64(nil, records), state)
+	value := append(binary.LittleEndian.AppendUint64(make([]byte, 0, leafBytes+len(refusal)), records), state)
 	return store.Write{
-		Bucket: bucketLeaves, Key: binary.BigEndian.AppendUint64(append([]byte(experiment), 0), leaf),
-		Value: append(value, refusal...),
+		Bucket: bucketLeaves, Key: key(experiment, binary.BigEndian.AppendUint64(nil, leaf)...), Value: append(value, refusal...),
 	}
 }
 
@@ -38,7 +52,7 @@ func appendSpend(out []byte, s dp.Spend) []byte {
 // decodeSpends reads a user's spend in one experiment and in all. Both are kept: a
 // total in ρ can't be had back from a sum in ε.
 func decodeSpends(v []byte) (own, total dp.Spend, err error) {
-	if len(v) != 48 {
+	if len(v) != spendsBytes {
 		return own, total, errDamaged
 	}
 	read := func(v []byte) dp.Spend {

@@ -46,11 +46,12 @@ func writer(dir string) {
 		os.Exit(1)
 	}
 	var said sync.Mutex
+	value := strings.Repeat("v", 60_000)
 	for i := range 16 {
 		go func() {
 			for j := 0; ; j++ {
 				key := fmt.Sprintf("%d/%d", i, j)
-				put(s, key, "v")
+				put(s, key, value) // large enough that journals are moved meanwhile
 				if s.Sync() == nil {
 					said.Lock()
 					fmt.Println(key)
@@ -93,7 +94,7 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 
 // fill runs on a small disk of its own.
 func fill(dir string) {
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512k"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
 		fmt.Println("skip", err)
 		return
 	}
@@ -109,6 +110,11 @@ func fill(dir string) {
 			fmt.Println(posse.As(err).Reason, i > 0, s.Sync() == err, s.Close() != nil)
 			break
 		}
+	}
+	_, err = store.Open(dir, store.Options{})
+	fmt.Println(posse.As(err).Reason)
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=16m"); err != nil { // room is made
+		fmt.Println("remount", err)
 	}
 	again, err := store.Open(dir, store.Options{})
 	if err != nil {
@@ -135,5 +141,5 @@ func TestAFullDiskIsSaid(t *testing.T) {
 	if err != nil || strings.HasPrefix(string(out), "skip") {
 		t.Skipf("a disk of its own needs a user namespace, which this machine refuses: run it where `unshare --user --mount --map-root-user` works (%v %s)", err, out)
 	}
-	assert.Equal(t, "DISK_FULL true true true\nthe first is there\n", string(out))
+	assert.Equal(t, "DISK_FULL true true true\nDISK_FULL\nthe first is there\n", string(out))
 }

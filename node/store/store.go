@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -20,10 +21,17 @@ type Write struct {
 	Bucket string
 	Key    []byte
 	Value  []byte
+	// Charge says that the value is what was spent, which never shrinks: of a batch
+	// that a crash cut, and that was acknowledged to nobody, the charges are kept.
+	Charge bool
 }
 
-// flushAfter bounds how long a write waits for company before it is committed.
-const flushAfter = 5 * time.Millisecond
+const (
+	// flushAfter bounds how long a write waits for company before it is committed.
+	flushAfter = 5 * time.Millisecond
+	// company bounds how often a commit lets others put first.
+	company = 64
+)
 
 // ErrClosed is behind the error of a [Store.Sync] after [Store.Close]: what was
 // put since is on no disk.
@@ -39,18 +47,21 @@ type Options struct {
 
 // Store is the node's durable state. Safe for concurrent use.
 type Store struct {
-	db      *bbolt.DB
-	path    string
+	dir     string
 	options Options
-	commits uint64 // by run alone
+	base    *base
+
+	journal *journal // these two by run alone
+	commits uint64
 
 	mu      sync.Mutex
-	pending map[place][]byte // last value of each place since the last commit; nil: deleted
-	asked   uint64           // calls of Put so far
-	done    uint64           // of them, those on the disk
-	hurry   bool             // somebody waits
-	err     error            // final
-	waiters []waiter
+	pending map[place]value // last value of each place since the last commit
+	asked   uint64          // calls of Put so far
+	done    uint64          // of them, those on the disk
+	hurry   bool            // somebody waits
+	err     error           // final
+	now     *flight         // the commit under way
+	next    *flight         // the one after it
 	closing bool
 	kick    chan struct{}
 	closed  chan struct{}
@@ -59,13 +70,24 @@ type Store struct {
 
 type place struct{ bucket, key string }
 
-type waiter struct {
-	until uint64
-	ready chan struct{}
+// value is nil bytes where the place was deleted.
+type value struct {
+	bytes  []byte
+	charge bool
 }
 
+// flight is a commit and who waits for it.
+type flight struct {
+	until uint64 // calls of Put in it, once it is under way
+	done  chan struct{}
+	err   error // before done is closed
+}
+
+func newFlight() *flight { return &flight{done: make(chan struct{})} }
+
 // Open opens or creates the store in dir. A directory that another process has
-// open is refused.
+// open is refused, and so is one whose files do not belong together or are damaged
+// where no crash damages them: an empty budget is never made of a lost one.
 func Open(dir string, options Options) (*Store, error) {
 	path := filepath.Join(dir, "node.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
@@ -76,35 +98,47 @@ func Open(dir string, options Options) (*Store, error) {
 		}
 	}
 	if full(err) {
-		return nil, explain(path, err)
+		return nil, explain(dir, err)
 	}
 	if err != nil {
-		return nil, &posse.Error{
-			Code: posse.FailedPrecondition, Reason: "FILE_UNWRITABLE", Field: "dir", Value: dir, Allowed: "a directory that this process may read and write",
-			Message: "the node's store can't be opened: " + err.Error(), Hint: "run the node as who owns the directory and node.db in it", Cause: err,
+		return nil, unopened(dir, err)
+	}
+	b, j, err := openBase(db, dir)
+	if err != nil {
+		_ = db.Close()
+		if full(err) {
+			return nil, explain(dir, err)
 		}
+		return nil, unopened(dir, err)
 	}
 	s := &Store{
-		db: db, path: path, options: options, pending: map[place][]byte{}, kick: make(chan struct{}, 1), closed: make(chan struct{}),
+		dir: dir, options: options, base: b, journal: j, pending: map[place]value{}, next: newFlight(),
+		kick: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	s.ended.Add(1)
 	go s.run()
 	return s, nil
 }
 
-// Each calls f for every key of a bucket, in order. It sees what is on the disk.
-func (s *Store) Each(bucket string, f func(key, value []byte) error) error {
-	return s.db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(bucket))
-		if b == nil {
-			return nil
-		}
-		return b.ForEach(f)
-	})
+// unopened is why a store can't be opened.
+func unopened(dir string, err error) error {
+	var told *posse.Error
+	if errors.As(err, &told) {
+		return err
+	}
+	return &posse.Error{
+		Code: posse.FailedPrecondition, Reason: "FILE_UNWRITABLE", Field: "dir", Value: dir, Allowed: "a directory that this process may read and write",
+		Message: "the node's store can't be opened: " + err.Error(), Hint: "run the node as who owns the directory and what is in it", Cause: err,
+	}
 }
 
-// Put adds writes. They reach the disk together or not at all, after everything
-// put before them. It does not wait, so it may be called under a lock, and must be
+// Each calls f for every key of a bucket, in order. It sees what is on the disk.
+func (s *Store) Each(bucket string, f func(key, value []byte) error) error {
+	return s.base.each(bucket, f)
+}
+
+// Put adds writes. They reach the disk together or not at all (but for [Write.Charge]),
+// after everything put before them. It does not wait, so it may be called under a lock, and must be
 // where the order of two writers' values matters. Only the last value of a place
 // is kept, so what waits for a slow disk is never more than what there is to store.
 func (s *Store) Put(writes []Write) {
@@ -113,14 +147,13 @@ func (s *Store) Put(writes []Write) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked++
 	if s.err != nil || s.closing {
-		s.asked++ // it never will be done: Sync says so
-		return
+		return // it never will be done: Sync says so
 	}
 	for _, w := range writes {
-		s.pending[place{w.Bucket, string(w.Key)}] = w.Value
+		s.pending[place{w.Bucket, string(w.Key)}] = value{w.Value, w.Charge}
 	}
-	s.asked++
 	s.wake()
 }
 
@@ -136,18 +169,16 @@ func (s *Store) Sync() error {
 		defer s.mu.Unlock()
 		return ErrClosed
 	}
-	w := waiter{until: s.asked, ready: make(chan struct{})}
-	s.waiters = append(s.waiters, w)
-	s.hurry = true
-	s.wake()
-	s.mu.Unlock()
-	<-w.ready
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil && s.done < w.until {
-		return ErrClosed
+	mine := s.next
+	if s.now != nil && s.asked <= s.now.until {
+		mine = s.now
+	} else {
+		s.hurry = true
+		s.wake()
 	}
-	return s.err
+	s.mu.Unlock()
+	<-mine.done
+	return mine.err
 }
 
 // Err is the final error, if there was one.
@@ -157,7 +188,7 @@ func (s *Store) Err() error {
 	return s.err
 }
 
-// Close writes what is left and closes the file. Whoever waits in [Store.Sync] is
+// Close writes what is left and closes the files. Whoever waits in [Store.Sync] is
 // answered. A second Close does nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
@@ -169,7 +200,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	close(s.closed)
 	s.ended.Wait()
-	return errors.Join(s.Err(), s.db.Close())
+	return errors.Join(s.Err(), s.base.close(s.journal, s.Err() == nil))
 }
 
 func (s *Store) wake() {
@@ -194,19 +225,28 @@ func (s *Store) run() {
 	}
 }
 
-// gather waits for company until somebody is in a hurry.
+// gather waits for company until somebody is in a hurry, and then lets those put
+// who are about to: who was answered by the last commit is often back at once.
 func (s *Store) gather() {
-	timer := time.NewTimer(flushAfter)
-	defer timer.Stop()
+	var timer <-chan time.Time
 	for {
-		s.mu.Lock()
-		hurry := s.hurry
-		s.mu.Unlock()
+		hurry, before := s.waiting()
 		if hurry {
+			for range company {
+				runtime.Gosched()
+				_, asked := s.waiting()
+				if asked == before {
+					return
+				}
+				before = asked
+			}
 			return
 		}
+		if timer == nil {
+			timer = time.After(flushAfter)
+		}
 		select {
-		case <-timer.C:
+		case <-timer:
 			return
 		case <-s.closed:
 			return
@@ -215,12 +255,21 @@ func (s *Store) gather() {
 	}
 }
 
-// flush commits what is pending as one transaction and answers those who waited
-// for it. Waiters who came meanwhile have kicked again.
+func (s *Store) waiting() (hurry bool, asked uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hurry, s.asked
+}
+
+// flush commits what is pending as one batch and answers those who waited for it.
+// Waiters who came meanwhile have kicked again.
 func (s *Store) flush() {
 	s.mu.Lock()
-	batch, until, failed := s.pending, s.asked, s.err
-	s.pending, s.hurry = map[place][]byte{}, false
+	batch, failed := s.pending, s.err
+	flight := s.next
+	flight.until = s.asked
+	s.now, s.next = flight, newFlight()
+	s.pending, s.hurry = make(map[place]value, len(batch)), false // as many again, most likely
 	s.mu.Unlock()
 	if failed == nil && len(batch) > 0 {
 		failed = s.commit(batch)
@@ -230,39 +279,14 @@ func (s *Store) flush() {
 	if failed != nil {
 		s.err = failed
 	} else {
-		s.done = until
+		s.done = flight.until
 	}
-	var rest []waiter
-	for _, w := range s.waiters {
-		if w.until <= until || s.err != nil || s.closing {
-			close(w.ready)
-		} else {
-			rest = append(rest, w)
-		}
-	}
-	s.waiters = rest
+	flight.err, s.now = s.err, nil
+	close(flight.done)
 }
 
-func (s *Store) commit(batch map[place][]byte) error {
-	update := func() error {
-		return s.db.Update(func(tx *bbolt.Tx) error {
-			for p, value := range batch {
-				b, err := tx.CreateBucketIfNotExists([]byte(p.bucket))
-				if err != nil {
-					return err
-				}
-				if value == nil {
-					err = b.Delete([]byte(p.key))
-				} else {
-					err = b.Put([]byte(p.key), value)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
+func (s *Store) commit(batch map[place]value) error {
+	update := func() error { return s.journal.append(batch) }
 	n := s.commits
 	s.commits++
 	var err error
@@ -271,17 +295,20 @@ func (s *Store) commit(batch map[place][]byte) error {
 	} else {
 		err = update()
 	}
+	if err == nil {
+		s.journal, err = s.base.committed(batch, s.journal)
+	}
 	if err != nil {
-		return explain(s.path, err)
+		return explain(s.dir, err)
 	}
 	return nil
 }
 
 // explain gives a full disk its reason; everything else is the system's word.
-func explain(path string, err error) error {
+func explain(dir string, err error) error {
 	if full(err) {
 		return &posse.Error{
-			Code: posse.ResourceExhausted, Reason: "DISK_FULL", Field: "dir", Value: path, Message: "the node's disk is full",
+			Code: posse.ResourceExhausted, Reason: "DISK_FULL", Field: "dir", Value: dir, Message: "the node's disk is full",
 			Hint: "free space and start the node again: until then it acknowledges no reward, releases nothing and goes on deciding", Cause: err,
 		}
 	}
