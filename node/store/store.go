@@ -286,7 +286,13 @@ func (s *Store) flush() {
 }
 
 func (s *Store) commit(batch map[place]value) error {
-	update := func() error { return s.journal.append(batch) }
+	update := func() error {
+		err := s.journal.append(batch)
+		if err == nil {
+			s.journal, err = s.base.committed(batch, s.journal)
+		}
+		return err
+	}
 	n := s.commits
 	s.commits++
 	var err error
@@ -294,9 +300,6 @@ func (s *Store) commit(batch map[place]value) error {
 		err = s.options.Around(n, update)
 	} else {
 		err = update()
-	}
-	if err == nil {
-		s.journal, err = s.base.committed(batch, s.journal)
 	}
 	if err != nil {
 		return explain(s.dir, err)
