@@ -3,9 +3,13 @@
 //
 // Start with [Clipping], the ledger of a sum of clipped records: it adds up over
 // reports made at different bounds and with different noise, and it is the only
-// estimator that private statistics can use. [BestBound] chooses the bound. The
-// package never sees a record.
+// estimator that private statistics can use. [BestBound] chooses the bound, and
+// [Counted] is the same where counts are noisy, too. Neither ever sees a record.
 //
-// Source: private-learning 1.1 to 1.3; Bubeck, Cesa-Bianchi and Lugosi 2013 for
-// the truncated mean that it follows.
+// [Truncated], [Clipped], [MedianOfMeans], [Catoni], [CatoniOrder], [Huber] and
+// [Trimmed] read observations: they are for one's own numbers, and [EstimateTail]
+// says which moments those have. Where nobody knows a moment, [EstimateScale] takes
+// a bound from a private histogram of magnitudes, without a guarantee.
+//
+// Source: private-learning 1 and 2; Bubeck, Cesa-Bianchi and Lugosi 2013; Catoni 2012.
 package robust

@@ -21,3 +21,15 @@ func ExampleBestBound() {
 	fmt.Printf("clip at %.2f, radius %.4f\n", b, ledger.Radius(moment, l))
 	// Output: clip at 13.80, radius 1.7240
 }
+
+// A run time in a thousand takes minutes: what the mean is, and which moments there are.
+func ExampleCatoni() {
+	seconds := make([]float64, 1000)
+	for i := range seconds {
+		seconds[i] = math.Pow(1-(float64(i)+0.5)/1000, -1/2.5) // Pareto of index 2.5, mean 1.667
+	}
+	tail, _ := robust.EstimateTail(seconds, 0)
+	mean, _ := robust.Catoni(seconds, 2.3, 0.025)
+	fmt.Printf("moments up to %.2f, mean %.3f ± %.3f at 95 %%\n", tail.Advice, mean.Mean, mean.Radius)
+	// Output: moments up to 1.95, mean 1.657 ± 0.184 at 95 %
+}
