@@ -35,6 +35,12 @@ func (a applier) ApplyBatch(commands [][]byte, indexes []uint64) []any {
 			members, changed = true, true
 		case "apply_experiment", "close_experiment":
 			changed = true
+		case "settle":
+			a.c.machine.View(func(s *state.State) {
+				if err := a.c.openings.settled(s); err != nil { // an auditor's convenience, no promise
+					a.c.config.Log.Warn("the bids of a round can't be kept for an auditor", "why", err)
+				}
+			})
 		case "publish":
 			a.c.machine.View(func(s *state.State) { a.c.history.publish(a.c, s) })
 		}
@@ -55,6 +61,9 @@ func (a applier) Snapshot() (func(io.Writer) error, error) {
 	}
 	return func(w io.Writer) error {
 		if err := a.c.log.Flush(); err != nil {
+			return err
+		}
+		if err := a.c.openings.sync(); err != nil {
 			return err
 		}
 		return write(w)

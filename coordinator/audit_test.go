@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +73,107 @@ func (l *lie) signed() verify.Bundle {
 	require.NoError(l.t, err)
 	b.Checkpoints = [][]byte{note}
 	return b
+}
+
+// opened reads what a replica keeps for an auditor.
+func opened(t *testing.T, c *cluster) (out []verify.Opening) {
+	text, err := os.ReadFile(filepath.Join(c.dir, "r1", "openings.jsonl"))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		var o verify.Opening
+		require.NoError(t, json.Unmarshal([]byte(line), &o))
+		out = append(out, o)
+	}
+	return out
+}
+
+func TestPaymentsAreAuditedWithTheBidsThatAReplicaOpens(t *testing.T) {
+	c := newCluster(t, 1)
+	var nodes []*node
+	for i := range 4 {
+		nodes = append(nodes, c.enrol(fmt.Sprintf("n%d", i), uint64(10*(i+1))))
+	}
+	c.apply(experimentFile, 4) // bids are commitments by default
+	for i, n := range nodes {
+		go n.run(t.Context(), int64(1_000_000*(i+1)))
+	}
+	require.Eventually(t, func() bool { return c.version() >= 5 }, 20*time.Second, time.Millisecond)
+	bundle := c.bundle()
+	bundle.Threshold = 1
+	for _, leaf := range bundle.Leaves {
+		require.NotContains(t, string(leaf), "bidMicro")
+	}
+
+	sealed := verify.AuditPayments(bundle)
+	assert.Equal(t, "consistent", sealed.Verdict, "%v", sealed.Problems)
+	assert.GreaterOrEqual(t, sealed.Rounds, uint64(5))
+	assert.Zero(t, sealed.Recomputed, "nobody opened a bid")
+
+	bundle.Openings = opened(t, c)
+	require.GreaterOrEqual(t, len(bundle.Openings), 5*3)
+	audit := verify.AuditPayments(bundle)
+	assert.Equal(t, "consistent", audit.Verdict, "%v", audit.Problems)
+	assert.Equal(t, audit.Rounds, audit.Recomputed)
+	assert.Greater(t, audit.OtherBids, 6*4*uint64(4), "every node's bid was changed in every round")
+	for _, s := range audit.Settlements {
+		assert.True(t, s.Recomputed)
+		assert.Positive(t, s.Winners)
+		assert.LessOrEqual(t, s.Paid, s.ReserveCost)
+	}
+
+	wrong := bundle
+	wrong.Openings = slices.Clone(bundle.Openings)
+	wrong.Openings[3].Bid++
+	assert.Equal(t, "violated", verify.AuditPayments(wrong).Verdict, "what was opened is not what was committed to")
+
+	// The leader's lies about one round, in a log that is signed and whole.
+	tell := func(edit func(body map[string]any)) verify.Payments {
+		l := &lie{t: t}
+		for _, raw := range bundle.Leaves {
+			leaf, err := checkpoint.DecodeLeaf(raw)
+			require.NoError(t, err)
+			if leaf.Kind != "cosign_checkpoint" {
+				l.leaves = append(l.leaves, leaf)
+			}
+		}
+		l.change("settle", 1, edit)
+		b := l.signed()
+		b.Openings = bundle.Openings
+		return verify.AuditPayments(b)
+	}
+	require.Equal(t, "consistent", tell(func(map[string]any) {}).Verdict)
+	bidOf := func(node string) int64 {
+		for _, o := range bundle.Openings {
+			if o.Node == node {
+				return o.Bid
+			}
+		}
+		return 0
+	}
+	kinds := func(a verify.Payments) string { return fmt.Sprint(a.Problems) }
+	payBid := tell(func(b map[string]any) {
+		for _, w := range b["winners"].([]any) {
+			winner := w.(map[string]any)
+			winner["amount"] = bidOf(winner["node"].(string))
+		}
+	})
+	assert.Equal(t, "violated", payBid.Verdict)
+	assert.Contains(t, kinds(payBid), "is not truthful", "another bid would have brought more")
+	more := tell(func(b map[string]any) {
+		winner := b["winners"].([]any)[0].(map[string]any)
+		n, err := winner["amount"].(json.Number).Int64()
+		require.NoError(t, err)
+		winner["amount"] = n - 1000
+	})
+	assert.Contains(t, kinds(more), "is not truthful")
+	pivotal := tell(func(b map[string]any) {
+		if b["pivotal"] != nil {
+			delete(b, "pivotal")
+			return
+		}
+		b["pivotal"] = []any{b["winners"].([]any)[0].(map[string]any)["node"]}
+	})
+	assert.Contains(t, kinds(pivotal), "pivotal")
 }
 
 func TestAnAuditorCatchesAWriterWhoLies(t *testing.T) {

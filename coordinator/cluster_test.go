@@ -44,6 +44,7 @@ horizon: 100000
 // cluster is some replicas in one process, over real links.
 type cluster struct {
 	t        *testing.T
+	dir      string
 	replicas []*coordinator.Coordinator
 }
 
@@ -55,8 +56,8 @@ func replicaConfig(dir, name string) coordinator.Config {
 }
 
 func newCluster(t *testing.T, n int) *cluster {
-	c := &cluster{t: t}
 	dir := t.TempDir()
+	c := &cluster{t: t, dir: dir}
 	var peers []coordinator.Peer
 	for i := range n {
 		config := replicaConfig(dir, fmt.Sprintf("r%d", i+1))

@@ -24,6 +24,7 @@ import (
 const (
 	raftDir       = "raft"
 	leavesFile    = "leaves.db"
+	openingsFile  = "openings.jsonl"
 	checkpointKey = "checkpoint.key"
 )
 
@@ -37,6 +38,7 @@ type Coordinator struct {
 	host     *peer.Host
 	machine  *state.Machine
 	log      *transparency.Log
+	openings *openings
 	cosigner *transparency.Cosigner
 	raft     *consensus.Consensus // nil until Start
 	started  atomic.Bool          // raft may be asked by whoever did not call Start
@@ -92,6 +94,9 @@ func New(config Config) (c *Coordinator, err error) {
 		return nil, err
 	}
 	if c.log, err = transparency.Open(filepath.Join(config.Dir, leavesFile)); err != nil {
+		return nil, err
+	}
+	if c.openings, err = openOpenings(filepath.Join(config.Dir, openingsFile)); err != nil {
 		return nil, err
 	}
 	if err := c.readMembers(); err != nil {
@@ -238,6 +243,9 @@ func (c *Coordinator) Close() (err error) {
 		}
 		if c.log != nil {
 			err = errors.Join(err, c.log.Close())
+		}
+		if c.openings != nil {
+			err = errors.Join(err, c.openings.close())
 		}
 	})
 	return err

@@ -41,7 +41,7 @@ func (c *Coordinator) listenAdmin() error {
 	}
 	mux := http.NewServeMux()
 	path, handler := admin.New(admin.Source{
-		View: c.View, Propose: c.Propose, Cluster: c.clusterStatus, Transfer: c.transfer, Leaves: c.log.Leaves,
+		View: c.View, Propose: c.Propose, Cluster: c.clusterStatus, Transfer: c.transfer, Leaves: c.log.Leaves, Openings: c.openings.read,
 		Checkpoint: c.checkpointText, Token: c.inviteToken, Catalogue: c.config.Catalogue, Now: c.config.Now,
 	})
 	mux.Handle(path, admin.Guard(token, handler))

@@ -14,10 +14,10 @@ import (
 func (p *program) booksCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "books",
-		Short: "Show the cluster's accounts and record what was paid out",
+		Short: "Show and export the cluster's accounts, and record what was paid out",
 		Example: `  posse books show
   posse books withdraw hospital-a 12.5 --reference "transfer 2027-01"`,
-	}, p.booksShow(), p.booksWithdraw())
+	}, p.booksShow(), p.booksStatement(), p.booksExport(), p.booksWithdraw())
 }
 
 // accounts is what `posse books show -o json` prints; amounts in micro-credits.

@@ -5,7 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,6 +36,7 @@ const (
 	originFile      = "origin"           // name of the log, one line
 	keysFile        = "keys"             // verifier keys of the replicas, one a line
 	leavesFile      = "leaves.base64"    // leaves in order, base64, one a line
+	openingsFile    = "openings.jsonl"   // bids that the log has as commitments, only with --openings
 	checkpointsFile = "checkpoints.note" // signed heads, each followed by a line of checkpointEnd
 	checkpointEnd   = "==="
 )
@@ -55,22 +59,14 @@ func (p *program) logVerify() *cobra.Command {
   posse log verify --cluster 127.0.0.1:7070 -o json`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (dir == "") == (at.address == "") {
-				return combination("--log", "a log is verified from a folder or from a cluster", "give one of --log and --cluster")
-			}
 			if signatures < 1 {
 				return posse.OutOfRange("--signatures", fmt.Sprint(signatures), "at least 1", "more than half of the replicas is safe")
 			}
-			b, err := p.bundle(cmd, dir, at)
+			b, err := p.trusted(cmd, dir, keys, at)
 			if err != nil {
 				return err
 			}
 			b.Threshold = signatures
-			if keys == "" {
-				p.note("note: the keys are the log's own; pin them with --keys, so that another log can't pass for this one")
-			} else if b.Verifiers, err = p.lines(cmd.Context(), keys); err != nil {
-				return err
-			}
 			r, err := compute(cmd.Context(), func() (verify.Result, error) { return verify.Log(b), nil })
 			if err != nil {
 				return err
@@ -90,11 +86,33 @@ func (p *program) logVerify() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "log", "", "folder that posse log export wrote")
-	cmd.Flags().StringVar(&keys, "keys", "", "file with the replicas' keys that you trust, one a line")
 	cmd.Flags().IntVar(&signatures, "signatures", 1, "trusted replicas that must have signed the newest checkpoint, at least 1")
-	at = p.clusterFlag(cmd)
+	at = p.logFlags(cmd, &dir, &keys)
 	return cmd
+}
+
+// logFlags are the flags of a command that reads a whole log.
+func (p *program) logFlags(cmd *cobra.Command, dir, keys *string) *remote {
+	cmd.Flags().StringVar(dir, "log", "", "folder that posse log export wrote")
+	cmd.Flags().StringVar(keys, "keys", "", "file with the replicas' keys that you trust, one a line")
+	return p.clusterFlag(cmd)
+}
+
+// trusted reads a log with the keys that it is to be checked with.
+func (p *program) trusted(cmd *cobra.Command, dir, keys string, at *remote) (verify.Bundle, error) {
+	if (dir == "") == (at.address == "") {
+		return verify.Bundle{}, combination("--log", "a log is read from a folder or from a cluster", "give one of --log and --cluster")
+	}
+	b, err := p.bundle(cmd, dir, at)
+	if err != nil {
+		return b, err
+	}
+	if keys == "" {
+		p.note("note: the keys are the log's own; pin them with --keys, so that another log can't pass for this one")
+		return b, nil
+	}
+	b.Verifiers, err = p.lines(cmd.Context(), keys)
+	return b, err
 }
 
 func verifiedText(r verify.Result) string {
@@ -131,10 +149,13 @@ type exported struct {
 
 func (p *program) logExport() *cobra.Command {
 	var out string
+	var opened bool
 	var at *remote
 	cmd := &cobra.Command{
 		Use:   "export --cluster ADDR --out DIR",
 		Short: "Write the whole log, its signed checkpoint and the replicas' keys to a folder",
+		Long: `With --openings the folder holds the bids of settled rounds, too, for an auditor of payments;
+without it whoever gets the folder learns none that is not public.`,
 		Example: `  posse log export --cluster 127.0.0.1:7070 --out bundle
   posse log export --cluster 127.0.0.1:7070 --out bundle -o json`,
 		Args: arguments(),
@@ -149,6 +170,11 @@ func (p *program) logExport() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if opened {
+				if b.Openings, err = p.openings(cmd, at); err != nil {
+					return err
+				}
+			}
 			if err := writeBundle(out, b); err != nil {
 				return err
 			}
@@ -159,6 +185,7 @@ func (p *program) logExport() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "folder to write to; must be empty or new; required")
+	cmd.Flags().BoolVar(&opened, "openings", false, "add the bids behind the log's commitments, for an auditor of payments (default false)")
 	at = p.clusterFlag(cmd)
 	return cmd
 }
@@ -214,13 +241,29 @@ func writeBundle(dir string, b verify.Bundle) error {
 	for _, note := range b.Checkpoints {
 		notes.WriteString(strings.TrimRight(string(note), "\n") + "\n" + checkpointEnd + "\n")
 	}
-	for name, data := range map[string][]byte{
+	files := map[string][]byte{
 		originFile:      []byte(b.Origin + "\n"),
 		keysFile:        []byte(strings.Join(b.Verifiers, "\n") + "\n"),
 		leavesFile:      leaves.Bytes(),
 		checkpointsFile: notes.Bytes(),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+	}
+	if len(b.Openings) > 0 {
+		var lines bytes.Buffer
+		for _, o := range b.Openings {
+			line, err := json.Marshal(o)
+			if err != nil {
+				return err
+			}
+			lines.Write(append(line, '\n'))
+		}
+		files[openingsFile] = lines.Bytes()
+	}
+	for name, data := range files {
+		mode := fs.FileMode(0o644)
+		if name == openingsFile {
+			mode = 0o600
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, mode); err != nil {
 			return unwritable(filepath.Join(dir, name), err)
 		}
 	}
@@ -263,7 +306,49 @@ func (p *program) readBundle(ctx context.Context, dir string) (b verify.Bundle, 
 			b.Checkpoints = append(b.Checkpoints, []byte(strings.TrimRight(note, "\n")+"\n"))
 		}
 	}
+	file := filepath.Join(dir, openingsFile)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return b, nil
+	}
+	opened, err := p.lines(ctx, file)
+	if err != nil {
+		return b, err
+	}
+	for i, line := range opened {
+		var o verify.Opening
+		if err := decode([]byte(line), &o); err != nil {
+			e := *posse.As(err)
+			e.File, e.Line = file, i+1
+			return b, &e
+		}
+		b.Openings = append(b.Openings, o)
+	}
 	return b, nil
+}
+
+// openings asks a replica for the bids behind the log's commitments.
+func (p *program) openings(cmd *cobra.Command, at *remote) ([]verify.Opening, error) {
+	admin, err := at.admin(cmd)
+	if err != nil {
+		return nil, err
+	}
+	var out []verify.Opening
+	for {
+		answer, err := admin.Openings(cmd.Context(), connect.NewRequest(&possev1.OpeningsRequest{From: uint64(len(out))}))
+		if err != nil {
+			return nil, at.called(cmd.Context(), err)
+		}
+		if len(answer.Msg.GetOpenings()) == 0 {
+			return out, nil
+		}
+		for _, o := range answer.Msg.GetOpenings() {
+			one := verify.Opening{Experiment: o.GetExperiment(), Round: o.GetRound(), Node: o.GetNode(), Bid: o.GetBidMicro()}
+			if copy(one.Nonce[:], o.GetNonce()) != len(one.Nonce) {
+				return nil, &posse.Error{Code: posse.DataLoss, Reason: "LOG_DAMAGED", Field: "nonce", Message: "the replica's opening of a bid is cut short"}
+			}
+			out = append(out, one)
+		}
+	}
 }
 
 // lines returns the lines of a file that hold something.

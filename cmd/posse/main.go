@@ -122,6 +122,7 @@ func (p *program) root() *cobra.Command {
 		p.statusCommand(),
 		p.booksCommand(),
 		p.logCommand(),
+		p.auditCommand(),
 		p.privacyCommand(),
 		p.budgetCommand(),
 		p.auctionCommand(),

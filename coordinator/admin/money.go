@@ -77,3 +77,16 @@ func (s service) Log(ctx context.Context, r *connect.Request[possev1.LogRequest]
 	out.Checkpoints = [][]byte{note}
 	return connect.NewResponse(out), nil
 }
+
+// openingsAtOnce bounds one answer, in bids.
+const openingsAtOnce = 10_000
+
+// Openings returns the bids of settled rounds that the log holds as commitments, as
+// far as this replica has them.
+func (s service) Openings(_ context.Context, r *connect.Request[possev1.OpeningsRequest]) (*connect.Response[possev1.OpeningsResponse], error) {
+	all, err := s.Source.Openings(r.Msg.GetFrom(), openingsAtOnce)
+	if err != nil {
+		return nil, failure(err)
+	}
+	return connect.NewResponse(&possev1.OpeningsResponse{Openings: all}), nil
+}

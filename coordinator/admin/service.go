@@ -34,6 +34,8 @@ type Source struct {
 	Transfer func(context.Context) (string, error)
 	// Leaves returns leaves of the transparency log.
 	Leaves func(from uint64, limit, maxBytes int) ([][]byte, error)
+	// Openings returns bids of settled rounds that the log holds as commitments.
+	Openings func(from uint64, limit int) ([]*possev1.Opening, error)
 	// Checkpoint returns a signed head over the whole log.
 	Checkpoint func(context.Context) ([]byte, error)
 	// Token makes the text of an invite from its secret.

@@ -12,13 +12,14 @@ import (
 
 // Bundle is what an outsider was given: the leaves from 0 on, signed checkpoints,
 // and the keys that he pinned. Threshold is how many known replicas must have signed
-// the newest checkpoint; 0 means 1.
+// the newest checkpoint; 0 means 1. Openings show bids to an auditor; none are needed.
 type Bundle struct {
 	Leaves      [][]byte
 	Checkpoints [][]byte
 	Origin      string
 	Verifiers   []string
 	Threshold   int
+	Openings    []Opening
 }
 
 // Result is what the replay found. Verified means that there are no problems.
@@ -32,6 +33,8 @@ type Result struct {
 	Balanced   bool        `json:"balanced"`
 	Verified   bool        `json:"verified"`
 	Problems   []Problem   `json:"problems"`
+	// Book is the books as the log leads to them. Bids are in it where they are known.
+	Book *books.Book `json:"-"`
 }
 
 // Signature is one replica's on the newest checkpoint.
@@ -40,7 +43,8 @@ type Signature struct {
 	Time    string `json:"time"` // RFC 3339, UTC
 }
 
-// Rounds counts what was replayed; Recomputed are the auctions whose bids are public.
+// Rounds counts what was replayed; Recomputed are the auctions whose bids are public
+// or opened.
 type Rounds struct {
 	Published  uint64 `json:"published"`
 	Aborted    uint64 `json:"aborted"`
@@ -68,11 +72,20 @@ type Problem struct {
 const maxProblems = 100
 
 // Log verifies a bundle. It goes on after a problem, so that all of them show.
-func Log(b Bundle) Result {
+func Log(b Bundle) Result { return newReplay(b).run(b) }
+
+func newReplay(b Bundle) *replay {
 	r := &replay{
 		experiments: map[string]*experimentLog{}, nodes: map[string]string{}, revoked: map[string]bool{},
-		book: books.New(), balanced: true,
+		book: books.New(), balanced: true, openings: make(map[openingKey]Opening, len(b.Openings)),
 	}
+	for _, o := range b.Openings {
+		r.openings[openingKey{o.Experiment, o.Round, o.Node}] = o
+	}
+	return r
+}
+
+func (r *replay) run(b Bundle) Result {
 	var tree checkpoint.Tree
 	for i, raw := range b.Leaves {
 		leaf, err := checkpoint.DecodeLeaf(raw)
@@ -87,7 +100,7 @@ func Log(b Bundle) Result {
 		}
 		tree.Append(checkpoint.Hash(raw))
 	}
-	out := Result{Size: tree.Size(), Rounds: r.rounds, Spends: r.spends(), Balanced: r.balanced}
+	out := Result{Size: tree.Size(), Rounds: r.rounds, Spends: r.spends(), Balanced: r.balanced, Book: r.book}
 	if root, err := tree.Root(tree.Size()); err == nil {
 		out.Root = fmt.Sprintf("%x", root)
 	}

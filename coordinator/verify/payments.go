@@ -26,10 +26,11 @@ func (r *replay) settle(b settleBody) {
 		r.fail("round %d is settled twice", b.Round)
 		return
 	}
-	o.settled, o.winners, o.share = true, b.Winners, b.Share
+	o.settled, o.winners, o.pivotal, o.share = true, b.Winners, b.Pivotal, b.Share
 	for _, x := range b.Excluded {
 		o.left = append(o.left, x.Node)
 	}
+	bids, open := r.bids(o)
 	var payments []books.Payment
 	for _, p := range b.Winners {
 		if o.offer(p.Node) == nil {
@@ -38,7 +39,11 @@ func (r *replay) settle(b settleBody) {
 		if p.Amount > o.Reserve {
 			r.fail("%s is paid %d, above the announced reserve of %d", p.Node, p.Amount, o.Reserve)
 		}
-		payments = append(payments, books.Payment{Node: p.Node, Amount: incentives.Credits(p.Amount)})
+		payment := books.Payment{Node: p.Node, Amount: incentives.Credits(p.Amount), ByReserve: o.Paid && p.Amount == o.Reserve}
+		if at := slices.IndexFunc(o.offers, func(x offerBody) bool { return x.Node == p.Node }); open && at >= 0 {
+			payment.Bid = bids[at]
+		}
+		payments = append(payments, payment)
 	}
 	if !o.Paid {
 		return
@@ -46,62 +51,101 @@ func (r *replay) settle(b settleBody) {
 	r.booked(books.Order{
 		ID: id("settle", b.Experiment, b.Round), Kind: books.Settle, Experiment: b.Experiment, Round: b.Round, Payments: payments,
 	})
-	r.auction(e, o)
+	if r.payments != nil {
+		r.payments.rounds = append(r.payments.rounds, settlement(o))
+	}
+	if open {
+		r.auction(e, o, bids)
+	}
 }
 
-// auction settles again from the public bids; sealed ones can't be recomputed
-// without their openings.
-func (r *replay) auction(e *experimentLog, o *roundLog) {
-	for _, offer := range o.offers {
-		if len(offer.Signed) == 0 {
-			return
-		}
-	}
-	file, err := experiment.Read(o.Experiment, e.file)
-	if err != nil || file.Incentives == nil {
-		r.fail("the experiment's file can't be read: %v", err)
-		return
-	}
-	shared, err := catalogue.Default().Shared(file.Policy.Name, file.Settings())
-	if err != nil {
-		r.fail("the experiment's policy is not known here: %v", err)
-		return
-	}
-	prior, err := published(shared, e.model)
-	if err != nil {
-		r.fail("what was published can't be weighed: %v", err)
+// auction settles again where all bids are public or opened.
+func (r *replay) auction(e *experimentLog, o *roundLog, bids []incentives.Credits) {
+	rule, worth, ok := r.lots(e, o)
+	if !ok {
 		return
 	}
 	var offers []incentives.Offer
-	for _, offer := range o.offers {
-		var signed possev1.Offer
-		if err := proto.Unmarshal(offer.Signed, &signed); err != nil {
-			r.fail("the offer of %s can't be read", offer.Node)
-			return
+	for i, offer := range o.offers {
+		if worth[i].Dimension() > 0 {
+			offers = append(offers, incentives.Offer{Node: offer.Node, Bid: bids[i], Information: worth[i]})
 		}
-		if commitment(signed.GetBidMicro(), signed.GetNonce()) != offer.Bid {
-			r.fail("the bid of %s is not the one that was committed to", offer.Node)
-		}
-		worth, err := r.worth(shared, e, offer)
-		if err != nil {
-			continue // left out of the auction, too
-		}
-		offers = append(offers, incentives.Offer{Node: offer.Node, Bid: incentives.Credits(signed.GetBidMicro()), Information: worth})
 	}
 	recorded := auction.Outcome{Payments: credits(o.winners), ShareUnits: int64(o.share)}
 	for _, w := range o.winners {
 		recorded.Winners = append(recorded.Winners, w.Node)
 	}
-	rule := auction.Rule{
-		Prior: prior, Reserve: incentives.Credits(o.Reserve),
-		Coverage: file.Incentives.Coverage.Float64(), Threshold: file.Incentives.Threshold.Float64(),
-	}
+	holds := true
 	for _, d := range auction.Verify(rule, offers, recorded, auction.AuditTolerance()) {
 		if d.Violation {
+			holds = false
 			r.fail("the auction of round %d gives another result: %s of %s is %s, recomputed %s", o.Round, d.Field, d.Node, d.Recorded, d.Recomputed)
 		}
 	}
 	r.rounds.Recomputed++
+	if r.payments != nil {
+		r.payments.settled(r, o, rule, offers, recorded, holds)
+	}
+}
+
+// bids returns what each offer of a round asks, and whether all are known: public in
+// the log, or opened. A bid that is not the committed one is a problem.
+func (r *replay) bids(o *roundLog) ([]incentives.Credits, bool) {
+	out := make([]incentives.Credits, len(o.offers))
+	for i, offer := range o.offers {
+		if len(offer.Signed) == 0 {
+			opened, known := r.openings[openingKey{o.Experiment, o.Round, offer.Node}]
+			if !known {
+				return nil, false
+			}
+			if commitment(opened.Bid, opened.Nonce[:]) != offer.Bid {
+				r.fail("what was given as the bid of %s in round %d is not what it committed to", offer.Node, o.Round)
+				return nil, false
+			}
+			out[i] = incentives.Credits(opened.Bid)
+			continue
+		}
+		var signed possev1.Offer
+		if err := proto.Unmarshal(offer.Signed, &signed); err != nil {
+			r.fail("the offer of %s can't be read", offer.Node)
+			return nil, false
+		}
+		if commitment(signed.GetBidMicro(), signed.GetNonce()) != offer.Bid {
+			r.fail("the bid of %s is not the one that was committed to", offer.Node)
+		}
+		out[i] = incentives.Credits(signed.GetBidMicro())
+	}
+	return out, true
+}
+
+// lots returns the rule of a round and what each offer is worth, of dimension 0 where
+// that can't be told: such an offer was left out of the auction, too. It reads no bid.
+func (r *replay) lots(e *experimentLog, o *roundLog) (rule auction.Rule, worth []statistics.Information, ok bool) {
+	file, err := experiment.Read(o.Experiment, e.file)
+	if err != nil || file.Incentives == nil {
+		r.fail("the experiment's file can't be read: %v", err)
+		return rule, nil, false
+	}
+	shared, err := catalogue.Default().Shared(file.Policy.Name, file.Settings())
+	if err != nil {
+		r.fail("the experiment's policy is not known here: %v", err)
+		return rule, nil, false
+	}
+	prior, err := published(shared, e.model)
+	if err != nil {
+		r.fail("what was published can't be weighed: %v", err)
+		return rule, nil, false
+	}
+	worth = make([]statistics.Information, len(o.offers))
+	for i, offer := range o.offers {
+		if v, err := r.worth(shared, e, offer); err == nil {
+			worth[i] = v
+		}
+	}
+	return auction.Rule{
+		Prior: prior, Reserve: incentives.Credits(o.Reserve),
+		Coverage: file.Incentives.Coverage.Float64(), Threshold: file.Incentives.Threshold.Float64(),
+	}, worth, true
 }
 
 // published is the auction's prior: the identity and everything published.

@@ -18,6 +18,7 @@ import (
 type replay struct {
 	index       uint64
 	kind        string
+	time        int64             // Unix milliseconds
 	nodes       map[string]string // name → peer id
 	revoked     map[string]bool
 	experiments map[string]*experimentLog
@@ -27,6 +28,8 @@ type replay struct {
 	rounds      Rounds
 	balanced    bool
 	problems    []Problem
+	openings    map[openingKey]Opening
+	payments    *paymentAudit // nil unless payments are audited
 }
 
 // experimentLog is one experiment as the log tells it.
@@ -61,6 +64,7 @@ type roundLog struct {
 	offers  []offerBody
 	settled bool
 	winners []paymentBody
+	pivotal []string
 	left    []string // out of the auction
 	share   uint64
 	reports map[string][]release
@@ -82,6 +86,7 @@ func (r *replay) leaf(l checkpoint.Leaf) {
 		r.fail("the leaf's view can't be read: %v", err)
 		return
 	}
+	r.time = v.Time
 	switch l.Kind {
 	case "enrol":
 		if b, ok := body[enrolBody](r, v); ok && b.Role == "node" {
@@ -163,6 +168,7 @@ func body[B any](r *replay, v leafView) (b B, ok bool) {
 
 // booked carries an order out; one that the books refuse should not be in the log.
 func (r *replay) booked(o books.Order) {
+	o.Time = r.time
 	if _, err := r.book.Apply(o); err != nil {
 		r.fail("a booking that the rules forbid: %v", err)
 	}

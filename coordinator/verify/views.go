@@ -17,6 +17,8 @@ func (d *digest) UnmarshalText(text []byte) error {
 	return err
 }
 
+func (d digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
 // leafView is the JSON object in every leaf.
 type leafView struct {
 	Time int64           `json:"time"`
@@ -77,6 +79,7 @@ type (
 		Experiment string        `json:"experiment"`
 		Round      uint64        `json:"round"`
 		Winners    []paymentBody `json:"winners"`
+		Pivotal    []string      `json:"pivotal"`
 		Excluded   []nameBody    `json:"excluded"`
 		Share      uint64        `json:"share"`
 	}

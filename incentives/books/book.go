@@ -131,9 +131,6 @@ func (b *Book) Balances() []Balance { return slices.Clone(b.balances) }
 // the book's own and must not be changed.
 func (b *Book) Transactions() []Transaction { return slices.Clip(b.history) }
 
-// Closed reports whether the experiment's account was closed.
-func (b *Book) Closed(experiment string) bool { return b.closed[experiment] }
-
 // after returns the balances that the postings would lead to, or refuses them: a sum
 // that is not 0, an overflow, an account below 0 that may not be.
 func (b *Book) after(tx Transaction) ([]Balance, error) {

@@ -87,7 +87,6 @@ func TestClosingReturnsProRataWithTheRemainderToTheFirstSponsor(t *testing.T) {
 	assert.Equal(t, incentives.Credits(-1+1+1), b.Balance(Sponsor("alpha")))
 	assert.Equal(t, incentives.Credits(-2+1+1), b.Balance(Sponsor("zeta")))
 	assert.Equal(t, incentives.Credits(1), b.Balance(Payable("north")), "payables stay until withdrawn")
-	assert.True(t, b.Closed("dosing"))
 	_, err := b.Apply(Order{ID: "late", Kind: Fund, Experiment: "dosing", Party: "zeta", Amount: 1})
 	assert.Equal(t, "EXPERIMENT_CLOSED", posse.As(err).Reason)
 }

@@ -1573,6 +1573,170 @@ func (x *LogResponse) GetOrigin() string {
 	return ""
 }
 
+type OpeningsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"` // how many to leave out; ask until none comes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpeningsRequest) Reset() {
+	*x = OpeningsRequest{}
+	mi := &file_possev1_admin_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpeningsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpeningsRequest) ProtoMessage() {}
+
+func (x *OpeningsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_possev1_admin_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpeningsRequest.ProtoReflect.Descriptor instead.
+func (*OpeningsRequest) Descriptor() ([]byte, []int) {
+	return file_possev1_admin_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *OpeningsRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+type OpeningsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Openings      []*Opening             `protobuf:"bytes,1,rep,name=openings,proto3" json:"openings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpeningsResponse) Reset() {
+	*x = OpeningsResponse{}
+	mi := &file_possev1_admin_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpeningsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpeningsResponse) ProtoMessage() {}
+
+func (x *OpeningsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_possev1_admin_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpeningsResponse.ProtoReflect.Descriptor instead.
+func (*OpeningsResponse) Descriptor() ([]byte, []int) {
+	return file_possev1_admin_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *OpeningsResponse) GetOpenings() []*Opening {
+	if x != nil {
+		return x.Openings
+	}
+	return nil
+}
+
+type Opening struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Experiment    string                 `protobuf:"bytes,1,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	Round         uint64                 `protobuf:"varint,2,opt,name=round,proto3" json:"round,omitempty"`
+	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`
+	BidMicro      int64                  `protobuf:"varint,4,opt,name=bid_micro,json=bidMicro,proto3" json:"bid_micro,omitempty"`
+	Nonce         []byte                 `protobuf:"bytes,5,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Opening) Reset() {
+	*x = Opening{}
+	mi := &file_possev1_admin_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Opening) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Opening) ProtoMessage() {}
+
+func (x *Opening) ProtoReflect() protoreflect.Message {
+	mi := &file_possev1_admin_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Opening.ProtoReflect.Descriptor instead.
+func (*Opening) Descriptor() ([]byte, []int) {
+	return file_possev1_admin_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Opening) GetExperiment() string {
+	if x != nil {
+		return x.Experiment
+	}
+	return ""
+}
+
+func (x *Opening) GetRound() uint64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Opening) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Opening) GetBidMicro() int64 {
+	if x != nil {
+		return x.BidMicro
+	}
+	return 0
+}
+
+func (x *Opening) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
 var File_possev1_admin_proto protoreflect.FileDescriptor
 
 const file_possev1_admin_proto_rawDesc = "" +
@@ -1679,7 +1843,19 @@ const file_possev1_admin_proto_rawDesc = "" +
 	"\x06leaves\x18\x02 \x03(\fR\x06leaves\x12 \n" +
 	"\vcheckpoints\x18\x03 \x03(\fR\vcheckpoints\x12\x1c\n" +
 	"\tverifiers\x18\x04 \x03(\tR\tverifiers\x12\x16\n" +
-	"\x06origin\x18\x05 \x01(\tR\x06origin2\x98\a\n" +
+	"\x06origin\x18\x05 \x01(\tR\x06origin\"%\n" +
+	"\x0fOpeningsRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\"A\n" +
+	"\x10OpeningsResponse\x12-\n" +
+	"\bopenings\x18\x01 \x03(\v2\x11.posse.v1.OpeningR\bopenings\"\x86\x01\n" +
+	"\aOpening\x12\x1e\n" +
+	"\n" +
+	"experiment\x18\x01 \x01(\tR\n" +
+	"experiment\x12\x14\n" +
+	"\x05round\x18\x02 \x01(\x04R\x05round\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12\x1b\n" +
+	"\tbid_micro\x18\x04 \x01(\x03R\bbidMicro\x12\x14\n" +
+	"\x05nonce\x18\x05 \x01(\fR\x05nonce2\xdb\a\n" +
 	"\fAdminService\x12;\n" +
 	"\x06Status\x12\x17.posse.v1.StatusRequest\x1a\x18.posse.v1.StatusResponse\x12V\n" +
 	"\x0fApplyExperiment\x12 .posse.v1.ApplyExperimentRequest\x1a!.posse.v1.ApplyExperimentResponse\x12V\n" +
@@ -1693,7 +1869,8 @@ const file_possev1_admin_proto_rawDesc = "" +
 	"\x12TransferLeadership\x12#.posse.v1.TransferLeadershipRequest\x1a$.posse.v1.TransferLeadershipResponse\x128\n" +
 	"\x05Books\x12\x16.posse.v1.BooksRequest\x1a\x17.posse.v1.BooksResponse\x12A\n" +
 	"\bWithdraw\x12\x19.posse.v1.WithdrawRequest\x1a\x1a.posse.v1.WithdrawResponse\x122\n" +
-	"\x03Log\x12\x14.posse.v1.LogRequest\x1a\x15.posse.v1.LogResponseB6Z4github.com/posse-dev/posse/protocols/possev1;possev1b\x06proto3"
+	"\x03Log\x12\x14.posse.v1.LogRequest\x1a\x15.posse.v1.LogResponse\x12A\n" +
+	"\bOpenings\x12\x19.posse.v1.OpeningsRequest\x1a\x1a.posse.v1.OpeningsResponseB6Z4github.com/posse-dev/posse/protocols/possev1;possev1b\x06proto3"
 
 var (
 	file_possev1_admin_proto_rawDescOnce sync.Once
@@ -1707,7 +1884,7 @@ func file_possev1_admin_proto_rawDescGZIP() []byte {
 	return file_possev1_admin_proto_rawDescData
 }
 
-var file_possev1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_possev1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_possev1_admin_proto_goTypes = []any{
 	(*StatusRequest)(nil),              // 0: posse.v1.StatusRequest
 	(*StatusResponse)(nil),             // 1: posse.v1.StatusResponse
@@ -1737,6 +1914,9 @@ var file_possev1_admin_proto_goTypes = []any{
 	(*WithdrawResponse)(nil),           // 25: posse.v1.WithdrawResponse
 	(*LogRequest)(nil),                 // 26: posse.v1.LogRequest
 	(*LogResponse)(nil),                // 27: posse.v1.LogResponse
+	(*OpeningsRequest)(nil),            // 28: posse.v1.OpeningsRequest
+	(*OpeningsResponse)(nil),           // 29: posse.v1.OpeningsResponse
+	(*Opening)(nil),                    // 30: posse.v1.Opening
 }
 var file_possev1_admin_proto_depIdxs = []int32{
 	2,  // 0: posse.v1.StatusResponse.members:type_name -> posse.v1.Member
@@ -1744,35 +1924,38 @@ var file_possev1_admin_proto_depIdxs = []int32{
 	3,  // 2: posse.v1.ListExperimentsResponse.experiments:type_name -> posse.v1.ExperimentStatus
 	14, // 3: posse.v1.ListInvitesResponse.invites:type_name -> posse.v1.Invite
 	23, // 4: posse.v1.BooksResponse.accounts:type_name -> posse.v1.Account
-	0,  // 5: posse.v1.AdminService.Status:input_type -> posse.v1.StatusRequest
-	4,  // 6: posse.v1.AdminService.ApplyExperiment:input_type -> posse.v1.ApplyExperimentRequest
-	6,  // 7: posse.v1.AdminService.ListExperiments:input_type -> posse.v1.ListExperimentsRequest
-	8,  // 8: posse.v1.AdminService.CloseExperiment:input_type -> posse.v1.CloseExperimentRequest
-	10, // 9: posse.v1.AdminService.CreateInvite:input_type -> posse.v1.CreateInviteRequest
-	12, // 10: posse.v1.AdminService.ListInvites:input_type -> posse.v1.ListInvitesRequest
-	15, // 11: posse.v1.AdminService.RevokeInvite:input_type -> posse.v1.RevokeInviteRequest
-	17, // 12: posse.v1.AdminService.RevokeNode:input_type -> posse.v1.RevokeNodeRequest
-	19, // 13: posse.v1.AdminService.TransferLeadership:input_type -> posse.v1.TransferLeadershipRequest
-	21, // 14: posse.v1.AdminService.Books:input_type -> posse.v1.BooksRequest
-	24, // 15: posse.v1.AdminService.Withdraw:input_type -> posse.v1.WithdrawRequest
-	26, // 16: posse.v1.AdminService.Log:input_type -> posse.v1.LogRequest
-	1,  // 17: posse.v1.AdminService.Status:output_type -> posse.v1.StatusResponse
-	5,  // 18: posse.v1.AdminService.ApplyExperiment:output_type -> posse.v1.ApplyExperimentResponse
-	7,  // 19: posse.v1.AdminService.ListExperiments:output_type -> posse.v1.ListExperimentsResponse
-	9,  // 20: posse.v1.AdminService.CloseExperiment:output_type -> posse.v1.CloseExperimentResponse
-	11, // 21: posse.v1.AdminService.CreateInvite:output_type -> posse.v1.CreateInviteResponse
-	13, // 22: posse.v1.AdminService.ListInvites:output_type -> posse.v1.ListInvitesResponse
-	16, // 23: posse.v1.AdminService.RevokeInvite:output_type -> posse.v1.RevokeInviteResponse
-	18, // 24: posse.v1.AdminService.RevokeNode:output_type -> posse.v1.RevokeNodeResponse
-	20, // 25: posse.v1.AdminService.TransferLeadership:output_type -> posse.v1.TransferLeadershipResponse
-	22, // 26: posse.v1.AdminService.Books:output_type -> posse.v1.BooksResponse
-	25, // 27: posse.v1.AdminService.Withdraw:output_type -> posse.v1.WithdrawResponse
-	27, // 28: posse.v1.AdminService.Log:output_type -> posse.v1.LogResponse
-	17, // [17:29] is the sub-list for method output_type
-	5,  // [5:17] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	30, // 5: posse.v1.OpeningsResponse.openings:type_name -> posse.v1.Opening
+	0,  // 6: posse.v1.AdminService.Status:input_type -> posse.v1.StatusRequest
+	4,  // 7: posse.v1.AdminService.ApplyExperiment:input_type -> posse.v1.ApplyExperimentRequest
+	6,  // 8: posse.v1.AdminService.ListExperiments:input_type -> posse.v1.ListExperimentsRequest
+	8,  // 9: posse.v1.AdminService.CloseExperiment:input_type -> posse.v1.CloseExperimentRequest
+	10, // 10: posse.v1.AdminService.CreateInvite:input_type -> posse.v1.CreateInviteRequest
+	12, // 11: posse.v1.AdminService.ListInvites:input_type -> posse.v1.ListInvitesRequest
+	15, // 12: posse.v1.AdminService.RevokeInvite:input_type -> posse.v1.RevokeInviteRequest
+	17, // 13: posse.v1.AdminService.RevokeNode:input_type -> posse.v1.RevokeNodeRequest
+	19, // 14: posse.v1.AdminService.TransferLeadership:input_type -> posse.v1.TransferLeadershipRequest
+	21, // 15: posse.v1.AdminService.Books:input_type -> posse.v1.BooksRequest
+	24, // 16: posse.v1.AdminService.Withdraw:input_type -> posse.v1.WithdrawRequest
+	26, // 17: posse.v1.AdminService.Log:input_type -> posse.v1.LogRequest
+	28, // 18: posse.v1.AdminService.Openings:input_type -> posse.v1.OpeningsRequest
+	1,  // 19: posse.v1.AdminService.Status:output_type -> posse.v1.StatusResponse
+	5,  // 20: posse.v1.AdminService.ApplyExperiment:output_type -> posse.v1.ApplyExperimentResponse
+	7,  // 21: posse.v1.AdminService.ListExperiments:output_type -> posse.v1.ListExperimentsResponse
+	9,  // 22: posse.v1.AdminService.CloseExperiment:output_type -> posse.v1.CloseExperimentResponse
+	11, // 23: posse.v1.AdminService.CreateInvite:output_type -> posse.v1.CreateInviteResponse
+	13, // 24: posse.v1.AdminService.ListInvites:output_type -> posse.v1.ListInvitesResponse
+	16, // 25: posse.v1.AdminService.RevokeInvite:output_type -> posse.v1.RevokeInviteResponse
+	18, // 26: posse.v1.AdminService.RevokeNode:output_type -> posse.v1.RevokeNodeResponse
+	20, // 27: posse.v1.AdminService.TransferLeadership:output_type -> posse.v1.TransferLeadershipResponse
+	22, // 28: posse.v1.AdminService.Books:output_type -> posse.v1.BooksResponse
+	25, // 29: posse.v1.AdminService.Withdraw:output_type -> posse.v1.WithdrawResponse
+	27, // 30: posse.v1.AdminService.Log:output_type -> posse.v1.LogResponse
+	29, // 31: posse.v1.AdminService.Openings:output_type -> posse.v1.OpeningsResponse
+	19, // [19:32] is the sub-list for method output_type
+	6,  // [6:19] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_possev1_admin_proto_init() }
@@ -1786,7 +1969,7 @@ func file_possev1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_possev1_admin_proto_rawDesc), len(file_possev1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -64,6 +64,8 @@ const (
 	AdminServiceWithdrawProcedure = "/posse.v1.AdminService/Withdraw"
 	// AdminServiceLogProcedure is the fully-qualified name of the AdminService's Log RPC.
 	AdminServiceLogProcedure = "/posse.v1.AdminService/Log"
+	// AdminServiceOpeningsProcedure is the fully-qualified name of the AdminService's Openings RPC.
+	AdminServiceOpeningsProcedure = "/posse.v1.AdminService/Openings"
 )
 
 // AdminServiceClient is a client for the posse.v1.AdminService service.
@@ -81,6 +83,8 @@ type AdminServiceClient interface {
 	Withdraw(context.Context, *connect.Request[possev1.WithdrawRequest]) (*connect.Response[possev1.WithdrawResponse], error)
 	// Log returns entries [from, from+limit) of the transparency log.
 	Log(context.Context, *connect.Request[possev1.LogRequest]) (*connect.Response[possev1.LogResponse], error)
+	// Openings returns bids that the log holds as commitments, for an audit of payments.
+	Openings(context.Context, *connect.Request[possev1.OpeningsRequest]) (*connect.Response[possev1.OpeningsResponse], error)
 }
 
 // NewAdminServiceClient constructs a client for the posse.v1.AdminService service. By default, it
@@ -166,6 +170,12 @@ func NewAdminServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(adminServiceMethods.ByName("Log")),
 			connect.WithClientOptions(opts...),
 		),
+		openings: connect.NewClient[possev1.OpeningsRequest, possev1.OpeningsResponse](
+			httpClient,
+			baseURL+AdminServiceOpeningsProcedure,
+			connect.WithSchema(adminServiceMethods.ByName("Openings")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -183,6 +193,7 @@ type adminServiceClient struct {
 	books              *connect.Client[possev1.BooksRequest, possev1.BooksResponse]
 	withdraw           *connect.Client[possev1.WithdrawRequest, possev1.WithdrawResponse]
 	log                *connect.Client[possev1.LogRequest, possev1.LogResponse]
+	openings           *connect.Client[possev1.OpeningsRequest, possev1.OpeningsResponse]
 }
 
 // Status calls posse.v1.AdminService.Status.
@@ -245,6 +256,11 @@ func (c *adminServiceClient) Log(ctx context.Context, req *connect.Request[posse
 	return c.log.CallUnary(ctx, req)
 }
 
+// Openings calls posse.v1.AdminService.Openings.
+func (c *adminServiceClient) Openings(ctx context.Context, req *connect.Request[possev1.OpeningsRequest]) (*connect.Response[possev1.OpeningsResponse], error) {
+	return c.openings.CallUnary(ctx, req)
+}
+
 // AdminServiceHandler is an implementation of the posse.v1.AdminService service.
 type AdminServiceHandler interface {
 	Status(context.Context, *connect.Request[possev1.StatusRequest]) (*connect.Response[possev1.StatusResponse], error)
@@ -260,6 +276,8 @@ type AdminServiceHandler interface {
 	Withdraw(context.Context, *connect.Request[possev1.WithdrawRequest]) (*connect.Response[possev1.WithdrawResponse], error)
 	// Log returns entries [from, from+limit) of the transparency log.
 	Log(context.Context, *connect.Request[possev1.LogRequest]) (*connect.Response[possev1.LogResponse], error)
+	// Openings returns bids that the log holds as commitments, for an audit of payments.
+	Openings(context.Context, *connect.Request[possev1.OpeningsRequest]) (*connect.Response[possev1.OpeningsResponse], error)
 }
 
 // NewAdminServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -341,6 +359,12 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(adminServiceMethods.ByName("Log")),
 		connect.WithHandlerOptions(opts...),
 	)
+	adminServiceOpeningsHandler := connect.NewUnaryHandler(
+		AdminServiceOpeningsProcedure,
+		svc.Openings,
+		connect.WithSchema(adminServiceMethods.ByName("Openings")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/posse.v1.AdminService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AdminServiceStatusProcedure:
@@ -367,6 +391,8 @@ func NewAdminServiceHandler(svc AdminServiceHandler, opts ...connect.HandlerOpti
 			adminServiceWithdrawHandler.ServeHTTP(w, r)
 		case AdminServiceLogProcedure:
 			adminServiceLogHandler.ServeHTTP(w, r)
+		case AdminServiceOpeningsProcedure:
+			adminServiceOpeningsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -422,4 +448,8 @@ func (UnimplementedAdminServiceHandler) Withdraw(context.Context, *connect.Reque
 
 func (UnimplementedAdminServiceHandler) Log(context.Context, *connect.Request[possev1.LogRequest]) (*connect.Response[possev1.LogResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("posse.v1.AdminService.Log is not implemented"))
+}
+
+func (UnimplementedAdminServiceHandler) Openings(context.Context, *connect.Request[possev1.OpeningsRequest]) (*connect.Response[possev1.OpeningsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("posse.v1.AdminService.Openings is not implemented"))
 }
