@@ -176,6 +176,42 @@ func TestPaymentsAreAuditedWithTheBidsThatAReplicaOpens(t *testing.T) {
 	assert.Contains(t, kinds(pivotal), "pivotal")
 }
 
+func TestWhoDoesNotDeliverIsLeftOutAndTheAuditorAgrees(t *testing.T) {
+	c := newCluster(t, 1)
+	var nodes []*node
+	for i := range 3 {
+		nodes = append(nodes, c.enrol(fmt.Sprintf("n%d", i), uint64(10*(i+1))))
+	}
+	nodes[2].lazy = true
+	c.apply(strings.NewReplacer("budget: 1000", "budget: 1000, bids: public", "deadline: 5s", "deadline: 300ms", "coverage: 0.7", "coverage: 1").Replace(experimentFile), 3)
+	for _, n := range nodes {
+		go n.run(t.Context(), 1_000_000)
+	}
+	require.Eventually(t, func() bool { return c.version() >= 5 }, 20*time.Second, time.Millisecond)
+	bundle := c.bundle()
+	bundle.Threshold = 1
+	audit := verify.AuditPayments(bundle)
+	assert.Equal(t, "consistent", audit.Verdict, "%v", audit.Problems)
+	at, left := -1, 0
+	l := &lie{t: t}
+	for _, raw := range bundle.Leaves {
+		leaf, err := checkpoint.DecodeLeaf(raw)
+		require.NoError(t, err)
+		if leaf.Kind == "cosign_checkpoint" {
+			continue
+		}
+		l.leaves = append(l.leaves, leaf)
+		if leaf.Kind == "settle" {
+			if at++; bytes.Contains(leaf.View, []byte("NOT_DELIVERING")) && left == 0 {
+				left = at
+			}
+		}
+	}
+	require.Equal(t, 3, left, "out of the fourth round")
+	l.change("settle", left, func(b map[string]any) { delete(b, "excluded") })
+	assert.Equal(t, "violated", verify.AuditPayments(l.signed()).Verdict, "the leader let it in again")
+}
+
 func TestAnAuditorCatchesAWriterWhoLies(t *testing.T) {
 	c := newCluster(t, 1)
 	var nodes []*node

@@ -115,6 +115,7 @@ type node struct {
 	at       int
 	origin   string
 	keys     []string
+	lazy     bool // wins and does not deliver
 
 	mu       sync.Mutex
 	held     uint64
@@ -207,6 +208,7 @@ func (n *node) step(ctx context.Context, v *possev1.NodeExperiment, bid int64) {
 			n.makeOffer(v, bid)
 		}
 		_, _ = n.call(ctx, n.offers[id]) // what fails is seen in the next watch
+	case n.lazy && round.GetPhase() == possev1.RoundPhase_COLLECTING:
 	case round.GetPhase() == possev1.RoundPhase_COLLECTING && round.GetChosen() && !round.GetDelivered():
 		r := &possev1.Report{Experiment: v.GetName(), Round: id}
 		for _, leaf := range n.offered[id] {

@@ -156,7 +156,11 @@ func (t *turn) advance(name string) {
 		return
 	}
 	t.sweep(e, d)
-	if e.Closed || t.now < d.rest {
+	if t.now < d.rest {
+		return
+	}
+	if e.Closed { // nobody is left behind: what was published goes on being granted
+		t.redraw(e, d)
 		return
 	}
 	switch r := e.Round; {

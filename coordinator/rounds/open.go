@@ -84,7 +84,7 @@ func (t *turn) redraw(e *state.Experiment, d *desk) {
 // tell.
 func (t *turn) over(e *state.Experiment, d *desk, every int64) bool {
 	switch {
-	case e.Ended, e.Exhausted:
+	case e.Closed, e.Ended, e.Exhausted:
 		return true
 	case e.Rules.RoundDecisions > 0 && e.Rules.Horizon > 0 && e.Opened >= ceilDiv(e.Rules.Horizon, e.Rules.RoundDecisions):
 		return true

@@ -145,6 +145,7 @@ type Lots struct {
 	Rule   auction.Rule
 	Offers []incentives.Offer
 	Bad    []string // offers whose information can't be used, by node
+	Struck []string // offers of nodes that won and did not deliver too often, by node
 }
 
 // lots reads the recorded offers.
@@ -166,6 +167,10 @@ func (t *turn) lots(e *state.Experiment) (Lots, error) {
 		out.Rule.Coverage, out.Rule.Threshold = money.Coverage.Float64(), money.Threshold.Float64()
 	}
 	for _, o := range e.Round.Offers {
+		if e.Rules.Paid && auction.Struck(failures(e, o.Node), e.Round.ID) {
+			out.Struck = append(out.Struck, o.Node)
+			continue
+		}
 		worth, err := p.worth(e, o)
 		if err != nil {
 			out.Bad = append(out.Bad, o.Node)
@@ -174,6 +179,19 @@ func (t *turn) lots(e *state.Experiment) (Lots, error) {
 		out.Offers = append(out.Offers, incentives.Offer{Node: o.Node, Bid: o.Bid, Information: worth})
 	}
 	return out, nil
+}
+
+// failures are the rounds that a node won and did not deliver in, ascending. A round
+// that ended early, by the operator or for want of others, is nobody's failure.
+func failures(e *state.Experiment, node string) (out []uint64) {
+	for _, r := range e.Rounds {
+		over := r.Phase == state.Published || r.Reason == "deadline"
+		won := slices.ContainsFunc(r.Winners, func(p state.Payment) bool { return p.Node == node })
+		if over && won && !slices.Contains(r.Delivered, node) {
+			out = append(out, r.ID)
+		}
+	}
+	return out
 }
 
 // settle picks and prices the winners. Without any the round is aborted: reports
@@ -187,6 +205,9 @@ func (t *turn) settle(e *state.Experiment, d *desk) {
 	c := &possev1.Settle{Experiment: e.Name, Round: e.Round.ID, Inputs: inputs(e, lots)}
 	for _, node := range lots.Bad {
 		c.Excluded = append(c.Excluded, &possev1.Exclusion{Node: node, Reason: string(auction.InformationInvalid)})
+	}
+	for _, node := range lots.Struck {
+		c.Excluded = append(c.Excluded, &possev1.Exclusion{Node: node, Reason: string(auction.NotDelivering)})
 	}
 	if e.Rules.Paid {
 		out, err := auction.Settle(lots.Rule, lots.Offers)

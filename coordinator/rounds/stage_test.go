@@ -53,7 +53,15 @@ type stage struct {
 	commits   []string // kinds of the commands of rounds, in order
 }
 
-func newStage(t require.TestingT, nodes ...string) *stage {
+func newStage(t require.TestingT, nodes ...string) *stage { return newStageOf(t, file, nodes...) }
+
+// close closes the experiment, as an operator does.
+func (s *stage) close() {
+	r := s.apply(&possev1.Command{Body: &possev1.Command_CloseExperiment{CloseExperiment: &possev1.CloseExperiment{Name: "dosing"}}})
+	require.NoError(s.t, r.Error())
+}
+
+func newStageOf(t require.TestingT, file string, nodes ...string) *stage {
 	s := &stage{t: t, m: state.New(), now: 1_000_000, tickets: map[uint64]string{}}
 	s.apply(&possev1.Command{Body: &possev1.Command_Bootstrap{Bootstrap: &possev1.Bootstrap{Cluster: "main", Origin: "origin"}}})
 	for i, n := range nodes {

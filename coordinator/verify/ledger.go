@@ -171,6 +171,7 @@ func (r *replay) publish(b publishBody) {
 			ID: id("publish", b.Experiment, b.Round), Kind: books.Publish, Experiment: b.Experiment, Round: b.Round, Delivered: b.Delivered,
 		})
 	}
+	e.failed(o)
 	e.open = nil
 	r.rounds.Published++
 }

@@ -48,6 +48,7 @@ func (r *replay) settle(b settleBody) {
 	if !o.Paid {
 		return
 	}
+	r.struck(e, o, b)
 	r.booked(books.Order{
 		ID: id("settle", b.Experiment, b.Round), Kind: books.Settle, Experiment: b.Experiment, Round: b.Round, Payments: payments,
 	})
@@ -59,6 +60,16 @@ func (r *replay) settle(b settleBody) {
 	}
 }
 
+// struck holds who was left out for not delivering to what the log says of it.
+func (r *replay) struck(e *experimentLog, o *roundLog, b settleBody) {
+	for _, offer := range o.offers {
+		said := slices.Contains(b.Excluded, leftBody{offer.Node, string(auction.NotDelivering)})
+		if is := auction.Struck(e.failures[offer.Node], o.Round); is != said {
+			r.fail("that %s is left out of round %d for not delivering is %v, and follows to be %v", offer.Node, o.Round, said, is)
+		}
+	}
+}
+
 // auction settles again where all bids are public or opened.
 func (r *replay) auction(e *experimentLog, o *roundLog, bids []incentives.Credits) {
 	rule, worth, ok := r.lots(e, o)
@@ -67,7 +78,7 @@ func (r *replay) auction(e *experimentLog, o *roundLog, bids []incentives.Credit
 	}
 	var offers []incentives.Offer
 	for i, offer := range o.offers {
-		if worth[i].Dimension() > 0 {
+		if worth[i].Dimension() > 0 && !auction.Struck(e.failures[offer.Node], o.Round) {
 			offers = append(offers, incentives.Offer{Node: offer.Node, Bid: bids[i], Information: worth[i]})
 		}
 	}

@@ -44,7 +44,8 @@ type experimentLog struct {
 	leaves      map[leafKey]*leafLog
 	worst       map[string]dp.Spend // by node, of one record
 	nodes       []string
-	worth       map[string]int64 // contributions so far, 2^-32 nat
+	worth       map[string]int64    // contributions so far, 2^-32 nat
+	failures    map[string][]uint64 // by node: rounds that it won and did not deliver in
 }
 
 type leafKey struct {
@@ -124,7 +125,7 @@ func (r *replay) leaf(l checkpoint.Leaf) {
 		}
 	case "abort_round":
 		if b, ok := body[roundBody](r, v); ok {
-			r.abort(b.Experiment, b.Round)
+			r.abort(b.Experiment, b.Round, b.Reason)
 		}
 	case "close_experiment":
 		if b, ok := body[closeBody](r, v); ok {
@@ -181,7 +182,7 @@ func id(kind, experiment string, round uint64) string {
 func (r *replay) apply(b experimentBody) {
 	e := r.experiments[b.Name]
 	if e == nil {
-		e = &experimentLog{descriptors: map[digest][]byte{}, leaves: map[leafKey]*leafLog{}, worst: map[string]dp.Spend{}, worth: map[string]int64{}}
+		e = &experimentLog{descriptors: map[digest][]byte{}, leaves: map[leafKey]*leafLog{}, worst: map[string]dp.Spend{}, worth: map[string]int64{}, failures: map[string][]uint64{}}
 		r.experiments[b.Name] = e
 		r.order = append(r.order, b.Name)
 		r.describe(e, b.Descriptor, b.DescriptorBytes)
@@ -227,10 +228,13 @@ func (r *replay) round(experiment string, round uint64) (*experimentLog, *roundL
 	return e, e.open
 }
 
-func (r *replay) abort(experiment string, round uint64) {
+func (r *replay) abort(experiment string, round uint64, reason string) {
 	e, o := r.round(experiment, round)
 	if e == nil {
 		return
+	}
+	if reason == "deadline" {
+		e.failed(o)
 	}
 	if o.Paid {
 		r.booked(books.Order{ID: id("abort", experiment, round), Kind: books.AbortRound, Experiment: experiment, Round: round})
@@ -247,10 +251,19 @@ func (r *replay) close(b closeBody) {
 	}
 	paid := e.open != nil && e.open.Paid
 	if e.open != nil {
-		r.abort(b.Name, e.open.Round)
+		r.abort(b.Name, e.open.Round, "operator")
 	}
 	if paid || r.book.Balance(books.Budget(b.Name)) != 0 {
 		r.booked(books.Order{ID: "close/" + b.Name, Kind: books.Close, Experiment: b.Name})
+	}
+}
+
+// failed notes who won a round that is over and did not deliver.
+func (e *experimentLog) failed(o *roundLog) {
+	for _, w := range o.winners {
+		if !slices.Contains(o.nodes, w.Node) {
+			e.failures[w.Node] = append(e.failures[w.Node], o.Round)
+		}
 	}
 }
 

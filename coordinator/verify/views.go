@@ -80,12 +80,15 @@ type (
 		Round      uint64        `json:"round"`
 		Winners    []paymentBody `json:"winners"`
 		Pivotal    []string      `json:"pivotal"`
-		Excluded   []nameBody    `json:"excluded"`
+		Excluded   []leftBody    `json:"excluded"`
 		Share      uint64        `json:"share"`
 	}
 	nameBody struct {
 		Name string `json:"name"`
-		Node string `json:"node"`
+	}
+	leftBody struct {
+		Node   string `json:"node"`
+		Reason string `json:"reason"`
 	}
 	worthBody struct {
 		Node  string `json:"node"`
@@ -132,6 +135,7 @@ type (
 		Experiment string `json:"experiment"`
 		Round      uint64 `json:"round"`
 		SeedCommit digest `json:"seedCommit"`
+		Reason     string `json:"reason"` // of an abort
 	}
 	withdrawBody struct {
 		Node   string `json:"node"`

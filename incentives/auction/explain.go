@@ -78,6 +78,8 @@ func (r Reason) sentence(reserve incentives.Credits) string {
 		return "its offer is not information: it has an entry that is not finite or negative, or a negative eigenvalue"
 	case InformationMismatch:
 		return "its offer has another kind or dimension than the problem"
+	case NotDelivering:
+		return "it won and did not deliver in three of twenty rounds, and is left out of the twenty after that"
 	default:
 		return string(r)
 	}

@@ -43,6 +43,7 @@ const (
 	DuplicateNode       Reason = "DUPLICATE_NODE"       // several offers of one id; all are left out, since order must not matter
 	InformationInvalid  Reason = "INFORMATION_INVALID"  // not finite, negative, or not positive semi-definite
 	InformationMismatch Reason = "INFORMATION_MISMATCH" // of another kind or dimension than the prior
+	NotDelivering       Reason = "NOT_DELIVERING"       // it won and did not deliver too often, see [Struck]
 )
 
 // Outcome is the result of a round. What the log records are its integers: Winners,
