@@ -52,8 +52,9 @@ var house = [][]string{
 		"node/decision", "node/rounds", "node/guard", "node/app",
 	},
 	{"coordinator", "node"},
-	{"simnet"}, // holds the traffic that its engines run on
-	{"simnet/dataset", "simnet/figure", "simnet/fast", "simnet/faults", "simnet/full"},
+	{"simnet/dataset"}, // below its root: a scenario may name a data set
+	{"simnet"},         // holds the traffic that its engines run on
+	{"simnet/figure", "simnet/fast", "simnet/faults", "simnet/full"},
 	{"simnet/demo"},
 	{"cmd/posse"},
 }

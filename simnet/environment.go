@@ -7,6 +7,7 @@ import (
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/mechanisms/environment"
 	"github.com/posse-dev/posse/protocols/experiment"
+	"github.com/posse-dev/posse/simnet/dataset"
 )
 
 // Environment is where a scenario's rewards come from. The lists have one number an
@@ -18,11 +19,8 @@ type Environment struct {
 	Sigmas    []float64 `json:"sigmas,omitempty"`
 	Shape     float64   `json:"shape,omitempty"`
 	Degrees   float64   `json:"degrees,omitempty"`
-	world     environment.World
+	Data      *Data     `json:"data,omitempty"`
 }
-
-// World returns the environment itself. It is safe for concurrent use.
-func (e Environment) World() environment.World { return e.world }
 
 // Kind describes one environment that a scenario may name.
 type Kind struct {
@@ -53,6 +51,7 @@ func Kinds() []Kind {
 		{"lognormal", "skewed, positive", []string{"means", "sigmas"}, func(e Environment) (environment.World, error) {
 			return environment.NewLognormal(e.Means, e.Sigmas)
 		}},
+		{"data", "rows of a data set", []string{"path", "format"}, nil},
 		{"solvers", "the demo's world: five solvers whose runs get stuck", nil, func(Environment) (environment.World, error) {
 			return environment.ChoosingASolver(), nil
 		}},
@@ -67,7 +66,12 @@ func kindNames() []string {
 	return out
 }
 
-func (s *Scenario) environment(top *experiment.Block) {
+// synthetic are the fields of the environments that draw from laws.
+var synthetic = []string{"means", "variances", "sigmas", "shape", "degrees"}
+
+func (s *Scenario) environment(top *experiment.Block, from Files, experiments []*experiment.Experiment) {
+	nodes := readCount(top)
+	defer nodes.end()
 	b := top.Child("environment")
 	defer b.End()
 	if !b.Present() {
@@ -91,25 +95,59 @@ func (s *Scenario) environment(top *experiment.Block) {
 		return // reported
 	}
 	kind, complete := Kinds()[i], true
-	for _, key := range []string{"means", "variances", "sigmas", "shape", "degrees"} {
+	for _, key := range append(slices.Clone(synthetic), dataFields...) {
 		switch needed := slices.Contains(kind.Fields, key); {
 		case needed && !b.Has(key):
 			b.Missing(key, "with environment.kind "+kind.Name)
 			complete = false
-		case !needed:
+		case !needed && (kind.Name != "data" || slices.Contains(synthetic, key)):
 			b.NotApplicable(key, "other kinds of environment")
-		case len(e.Means) == 0:
+		case slices.Contains(kind.Fields, "means") && len(e.Means) == 0:
 			complete = false // reported
 		}
 	}
-	if !complete && kind.Fields != nil {
+	if !complete {
 		return
 	}
-	world, err := kind.make(e)
+	s.Environment = e
+	if kind.Name == "data" {
+		s.data(b, nodes, from, experiments)
+	} else {
+		s.worlds(b, nodes, kind)
+	}
+	if s.Nodes.Count() > 0 {
+		s.nodes(nodes.block)
+	}
+}
+
+// worlds makes the nodes' worlds of a law: one for all, or with a skew one each.
+func (s *Scenario) worlds(b *experiment.Block, nodes counted, kind Kind) {
+	if nodes.by != (dataset.By{}) {
+		nodes.block.NotApplicable("by", "environment.kind data")
+	}
+	world, err := kind.make(s.Environment)
 	if err != nil {
 		b.Refuse("means", posse.As(err))
 		return
 	}
-	e.world = world
-	s.Environment = e
+	s.Nodes.Worlds = slices.Repeat([]environment.World{world}, nodes.number(nodes.block))
+	d, ok := nodes.block.Number("skew")
+	if !ok || d.Sign() == 0 {
+		return
+	}
+	if s.Environment.Means == nil {
+		nodes.block.NotApplicable("skew", "environments with means")
+		return
+	}
+	s.Nodes.Skew = d.Float64()
+	for j := range s.Nodes.Worlds {
+		e := s.Environment
+		e.Means = skew(e.Means, s.Nodes.Skew, j)
+		if s.Nodes.Worlds[j], err = kind.make(e); err != nil {
+			p := posse.As(err)
+			nodes.block.Refuse("skew", posse.OutOfRange("nodes.skew", d.String(), "so little that every mean stays in "+p.Allowed, "lower nodes.skew, or move environment.means inwards"))
+			s.Nodes.Worlds[j] = world
+			return
+		}
+	}
 }

@@ -5,14 +5,15 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/posse-dev/posse"
-	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/mechanisms/environment"
 	"github.com/posse-dev/posse/protocols/experiment"
+	"github.com/posse-dev/posse/simnet/dataset"
 )
 
 // Learning is how nodes learn.
@@ -36,6 +37,21 @@ type Scenario struct {
 	Record            []int64 // increasing; the last is the horizon
 	Runs              int64
 	Seed              uint64
+
+	// Axes are the fields that a sweep varies, and Points the scenarios that it
+	// consists of, the last axis fastest. Without a sweep both are empty. With one the
+	// other fields are the first point's.
+	Axes   []string
+	Points []*Scenario
+	At     []string // of a point: its value on each axis
+}
+
+// All returns the points of the sweep, or the scenario itself.
+func (s *Scenario) All() []*Scenario {
+	if len(s.Points) > 0 {
+		return s.Points
+	}
+	return []*Scenario{s}
 }
 
 // Contestant is one policy of a scenario with the experiment that it would be applied with.
@@ -43,15 +59,6 @@ type Contestant struct {
 	Label      string
 	Experiment *experiment.Experiment
 }
-
-// Nodes are the organisations: relative sizes and true costs, one a node.
-type Nodes struct {
-	Sizes []float64
-	Costs []incentives.Credits
-}
-
-// Count is the number of organisations.
-func (n Nodes) Count() int { return len(n.Sizes) }
 
 // Private reports whether the scenario has a privacy model.
 func (s *Scenario) Private() bool { return s.Policies[0].Experiment.Privacy.Model != 0 }
@@ -63,26 +70,35 @@ const (
 	maxRecord   = 1000 // points of a curve
 )
 
+// Files is how a scenario gets at the files that it names. A nil function finds none.
+type Files struct {
+	Open func(path string) ([]byte, error) // an experiment's file
+	Data func(path string, o dataset.Options) (*dataset.Set, error)
+}
+
 // Read reads a scenario file by the rules of an experiment file: strict, all
-// problems at once, each with its place. open reads the experiment's file where the
-// scenario names one. Source: experiment-file 7.
-func Read(name string, data []byte, open func(path string) ([]byte, error)) (*Scenario, error) {
+// problems at once, each with its place. over are axes of a sweep beside the file's
+// own. Source: experiment-file 7.
+func Read(name string, data []byte, from Files, over ...experiment.Axis) (*Scenario, error) {
+	if from.Open == nil {
+		from.Open = func(string) ([]byte, error) { return nil, fs.ErrNotExist }
+	}
+	from.Data = loadOnce(from.Data)
 	s := &Scenario{}
-	err := experiment.ReadDocument(name, data, Fields(), func(top *experiment.Block) { s.read(top, open) })
+	err := experiment.ReadDocument(name, data, Fields(), func(top *experiment.Block) { s.sweep(top, from, over) })
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Scenario) read(top *experiment.Block, open func(string) ([]byte, error)) {
+func (s *Scenario) read(top *experiment.Block, from Files) {
 	top.Word("apiVersion", "")
 	top.Word("kind", "")
 	s.Name, s.Description = top.Metadata()
-	experiments := s.policies(top, open)
-	s.nodes(top)
+	experiments := s.policies(top, from.Open)
 	s.learning(top)
-	s.environment(top)
+	s.environment(top, from, experiments)
 	s.Runs, s.Seed = 100, 1
 	if n, ok := top.Integer("runs"); ok {
 		s.Runs = n
@@ -130,48 +146,6 @@ func (s *Scenario) policies(top *experiment.Block, open func(string) ([]byte, er
 	return experiments
 }
 
-func (s *Scenario) nodes(top *experiment.Block) {
-	b := top.Child("nodes")
-	defer b.End()
-	count := int64(1)
-	n, counted := b.Integer("count")
-	if counted {
-		count = n
-	}
-	for _, d := range b.Numbers("sizes") {
-		s.Nodes.Sizes = append(s.Nodes.Sizes, d.Float64())
-	}
-	if sizes := int64(len(s.Nodes.Sizes)); sizes > 0 {
-		if !counted {
-			count = sizes
-		} else if sizes != count {
-			b.Refuse("sizes", posse.OutOfRange("", fmt.Sprintf("%d sizes", sizes), fmt.Sprintf("%d, one a node", count), "leave nodes.count out, or write one size a node"))
-		}
-	} else {
-		s.Nodes.Sizes = slices.Repeat([]float64{1}, int(count))
-	}
-	costs := b.Numbers("cost")
-	for _, d := range costs {
-		c, err := incentives.ParseCredits(d.String())
-		if err != nil {
-			b.Refuse("cost", posse.OutOfRange("", d.String(), "credits with at most six decimals", "write 1.5"))
-			return
-		}
-		s.Nodes.Costs = append(s.Nodes.Costs, c)
-	}
-	switch len(costs) {
-	case 0, 1:
-		one := incentives.Credit
-		if len(costs) == 1 {
-			one = s.Nodes.Costs[0]
-		}
-		s.Nodes.Costs = slices.Repeat([]incentives.Credits{one}, int(count))
-	case int(count):
-	default:
-		b.Refuse("cost", posse.OutOfRange("", fmt.Sprintf("%d costs", len(costs)), fmt.Sprintf("1 or %d, one a node", count), "write one number for all nodes"))
-	}
-}
-
 func (s *Scenario) learning(top *experiment.Block) {
 	for _, w := range top.Words("learning") {
 		s.Learning = append(s.Learning, Learning(w))
@@ -216,8 +190,13 @@ func Powers(horizon int64) []int64 {
 func (s *Scenario) fits(top *experiment.Block) {
 	e := s.Policies[0].Experiment
 	arms := len(e.Problem.Arms)
-	if s.Environment.world != nil && s.Environment.world.Arms() != arms {
-		top.Refuse("environment", posse.OutOfRange("environment", fmt.Sprintf("%d arms", s.Environment.world.Arms()), fmt.Sprintf("%d arms, as in experiment.problem.arms", arms), "write as many means as there are arms"))
+	worlds := s.Nodes.Worlds
+	if len(worlds) == 0 {
+		return // reported
+	}
+	if worlds[0].Arms() != arms {
+		top.Refuse("environment", posse.OutOfRange("environment", fmt.Sprintf("%d arms", worlds[0].Arms()), fmt.Sprintf("%d arms, as in experiment.problem.arms", arms), "write as many means as there are arms, or as many arms as the data have"))
+		return
 	}
 	if n := int64(s.Nodes.Count()); n > s.Horizon {
 		top.Refuse("nodes", posse.OutOfRange("nodes.count", fmt.Sprint(n), fmt.Sprintf("[1, %d]", s.Horizon), "each node makes a decision at least"))
@@ -241,21 +220,24 @@ func (s *Scenario) fits(top *experiment.Block) {
 			}
 		}
 	}
-	if w := s.Environment.world; w != nil && w.Arms() == arms {
+	spread := 0.0
+	for _, w := range worlds {
 		_, best := environment.Best(w)
-		spread := 0.0
 		for a := range arms {
 			spread = max(spread, best-w.Mean(a))
 		}
-		if spread*float64(s.Horizon) >= 1<<30 {
-			top.Refuse("environment", posse.OutOfRange("environment.means", "", "largest gap × horizon below 2^30", "scale the rewards: regret is summed in integers"))
-		}
+	}
+	if spread*float64(s.Horizon) >= 1<<30 {
+		top.Refuse("environment", posse.OutOfRange("environment.means", "", "largest gap × horizon below 2^30", "scale the rewards: regret is summed in integers"))
 	}
 }
 
 // Canonical returns the scenario as one JSON text that says everything but the
-// number of runs and the seed, defaults filled in.
+// number of runs and the seed, defaults filled in. Of data it has the hash.
 func (s *Scenario) Canonical() []byte {
+	if len(s.Points) > 0 {
+		return s.canonicalSweep()
+	}
 	type contestant struct {
 		Label      string          `json:"label"`
 		Experiment json.RawMessage `json:"experiment"`
@@ -276,6 +258,25 @@ func (s *Scenario) Canonical() []byte {
 	out, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
 		panic("simnet: canonical form: " + err.Error()) // no channel, function or NaN in it
+	}
+	return append(out, '\n')
+}
+
+func (s *Scenario) canonicalSweep() []byte {
+	type point struct {
+		At       []string        `json:"at"`
+		Scenario json.RawMessage `json:"scenario"`
+	}
+	document := struct {
+		Sweep  []string `json:"sweep"`
+		Points []point  `json:"points"`
+	}{Sweep: s.Axes}
+	for _, p := range s.Points {
+		document.Points = append(document.Points, point{p.At, p.Canonical()})
+	}
+	out, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		panic("simnet: canonical form: " + err.Error())
 	}
 	return append(out, '\n')
 }

@@ -1,8 +1,10 @@
 package simnet
 
 import (
+	"cmp"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/simnet/dataset"
 )
 
 const small = `apiVersion: posse/v1
@@ -39,7 +42,7 @@ nodes: {sizes: [3, 1], cost: [1.5, 0.25]}
 learning: [federated, alone, nonPrivate]
 `
 
-func nowhere(string) ([]byte, error) { return nil, os.ErrNotExist }
+var nowhere = Files{}
 
 func TestAScenarioIsReadWithItsDefaults(t *testing.T) {
 	s, err := Read("small.yaml", []byte(small), nowhere)
@@ -52,7 +55,7 @@ func TestAScenarioIsReadWithItsDefaults(t *testing.T) {
 	assert.EqualValues(t, 100, s.Runs)
 	assert.EqualValues(t, 1, s.Seed)
 	assert.Equal(t, 1, s.Nodes.Count())
-	assert.InDelta(t, 0.7, s.Environment.World().Mean(1), 1e-15)
+	assert.InDelta(t, 0.7, s.Nodes.Worlds[0].Mean(1), 1e-15)
 
 	s, err = Read("together.yaml", []byte(together), nowhere)
 	require.NoError(t, err)
@@ -72,11 +75,21 @@ func TestTheTemplateAndTheExamplesAreValid(t *testing.T) {
 		if !strings.HasSuffix(f.Name(), ".yaml") {
 			continue
 		}
-		data, err := os.ReadFile("../examples/sim/" + f.Name())
-		require.NoError(t, err)
-		_, err = Read(f.Name(), data, nowhere)
-		assert.NoError(t, err, f.Name())
+		t.Run(f.Name(), func(t *testing.T) { example(t, f.Name()) })
 	}
+}
+
+func example(t *testing.T, name string) {
+	data, err := os.ReadFile("../examples/sim/" + name)
+	require.NoError(t, err)
+	_, err = Read(name, data, Files{Data: func(path string, o dataset.Options) (*dataset.Set, error) {
+		set, err := dataset.Load(filepath.Join(cmp.Or(os.Getenv("POSSE_DATA"), "../../shared/data"), path), o)
+		if err != nil && posse.As(err).Reason == "FILE_NOT_FOUND" {
+			t.Skipf("no data: set POSSE_DATA to the folder that holds %s", path)
+		}
+		return set, err
+	}})
+	assert.NoError(t, err, name)
 }
 
 func TestAScenarioMayNameTheFileOfItsExperiment(t *testing.T) {
@@ -96,17 +109,17 @@ horizon: 1000
 		}
 		return file, nil
 	}
-	s, err := Read("x.yaml", []byte(text), open)
+	s, err := Read("x.yaml", []byte(text), Files{Open: open})
 	require.NoError(t, err)
 	assert.Equal(t, "robust-elimination", s.Policies[0].Label)
-	s, err = Read("x.yaml", []byte(text+"policies: [{name: uniform}]\n"), open)
+	s, err = Read("x.yaml", []byte(text+"policies: [{name: uniform}]\n"), Files{Open: open})
 	require.NoError(t, err)
 	assert.Equal(t, "uniform", s.Policies[0].Experiment.Policy.Name)
 
-	_, err = Read("x.yaml", []byte(strings.Replace(text, "dosing", "other", 1)), open)
+	_, err = Read("x.yaml", []byte(strings.Replace(text, "dosing", "other", 1)), Files{Open: open})
 	assert.Equal(t, "FILE_NOT_FOUND", posse.As(err).Reason)
 	file = []byte(strings.Replace(string(file), "epsilon: 1", "epsilon: 99", 1))
-	_, err = Read("x.yaml", []byte(text), open)
+	_, err = Read("x.yaml", []byte(text), Files{Open: open})
 	assert.Equal(t, "dosing.yaml", posse.As(err).File, "the problem is in the other file")
 	assert.Equal(t, 7, posse.As(err).Line)
 }

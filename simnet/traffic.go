@@ -170,8 +170,8 @@ func (t *Traffic) BestFixed() (arm int, mean float64) {
 }
 
 // DealTraffic deals the rows of worlds that end ([environment.Deck]), each once:
-// every node gets its own rows, in random order, until decisions are made in all.
-// A node to which nobody came is left out.
+// every node gets its own rows, in random order, one at least, until decisions are
+// made in all.
 func DealTraffic(sources []Source, decisions int, seed uint64) (*Traffic, error) {
 	t := &Traffic{Arms: sources[0].World.Arms()}
 	src := noise.NewSeededAt(seed, 1<<48)
@@ -183,13 +183,23 @@ func DealTraffic(sources []Source, decisions int, seed uint64) (*Traffic, error)
 		}
 		left[i] = uint64(deck.Left())
 		total += deck.Left()
-		t.Nodes = append(t.Nodes, Stream{ID: s.ID, Share: s.Share, arms: t.Arms})
+		t.Nodes = append(t.Nodes, Stream{ID: s.ID, arms: t.Arms})
 	}
-	if decisions < 1 || decisions > total {
-		return nil, posse.OutOfRange("decisions", fmt.Sprint(decisions), fmt.Sprintf("[1, %d]", total), "each row comes once")
+	if decisions < len(sources) || decisions > total {
+		return nil, posse.OutOfRange("decisions", fmt.Sprint(decisions), fmt.Sprintf("[%d, %d]", len(sources), total), "each row comes once, and each node has one at least")
 	}
 	var row environment.Instance
-	for range decisions {
+	deal := func(at int) {
+		left[at]--
+		n := &t.Nodes[at]
+		row = sources[at].World.Draw(row, src)
+		n.rewards = append(n.rewards, row...)
+		n.Users = append(n.Users, uint32(len(n.Users)))
+	}
+	for at := range sources {
+		deal(at)
+	}
+	for range decisions - len(sources) {
 		sum := uint64(0)
 		for _, n := range left {
 			sum += n
@@ -199,18 +209,10 @@ func DealTraffic(sources []Source, decisions int, seed uint64) (*Traffic, error)
 			x -= left[at]
 			at++
 		}
-		left[at]--
-		n := &t.Nodes[at]
-		row = sources[at].World.Draw(row, src)
-		n.rewards = append(n.rewards, row...)
-		n.Users = append(n.Users, uint32(len(n.Users)))
+		deal(at)
 	}
-	busy := t.Nodes[:0]
-	for _, n := range t.Nodes {
-		if n.Share = float64(n.Len()) / float64(decisions); n.Len() > 0 {
-			busy = append(busy, n)
-		}
+	for i := range t.Nodes {
+		t.Nodes[i].Share = float64(t.Nodes[i].Len()) / float64(decisions)
 	}
-	t.Nodes = busy
 	return t, nil
 }

@@ -28,8 +28,11 @@ func TestDealtTrafficHasEachRowOnceAndRefusesMore(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[string]float64{"north": 3, "south": 28}, got, "a node's own rows, each once")
-	for _, decisions := range []int{0, 6} {
+	few, err := DealTraffic(sources(), 2, 1)
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 1}, []int{few.Nodes[0].Len(), few.Nodes[1].Len()}, "nobody is left out")
+	for _, decisions := range []int{1, 6} {
 		_, err = DealTraffic(sources(), decisions, 1)
-		assert.Equal(t, [2]string{"decisions", "[1, 5]"}, [2]string{posse.As(err).Field, posse.As(err).Allowed})
+		assert.Equal(t, [2]string{"decisions", "[2, 5]"}, [2]string{posse.As(err).Field, posse.As(err).Allowed})
 	}
 }

@@ -12,6 +12,7 @@ import (
 func variables() map[string]string {
 	all := map[string]string{
 		"POSSE_COORDINATOR": "address of a replica's API, for --coordinator",
+		"POSSE_DATA":        "folder that the data sets of scenarios count from, for --data",
 		"POSSE_TOKEN":       "token for that API, instead of --token-file",
 	}
 	for _, s := range nodeSettings() {

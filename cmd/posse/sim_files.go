@@ -135,24 +135,25 @@ func readState(folder string) (*fast.State, error) {
 
 // manifest says what results are of.
 type manifest struct {
-	Schema   string `json:"schema"`
-	Version  string `json:"version"`
-	Engine   string `json:"engine"`
-	Scenario string `json:"scenario"`
-	Hash     string `json:"scenarioHash"`
-	Seed     uint64 `json:"seed"`
-	Runs     uint64 `json:"runs"`
-	Digest   string `json:"digest"`
-	Go       string `json:"goVersion"`
-	Arch     string `json:"goArch"`
+	Schema   string   `json:"schema"`
+	Version  string   `json:"version"`
+	Engine   string   `json:"engine"`
+	Scenario string   `json:"scenario"`
+	Hash     string   `json:"scenarioHash"`
+	Data     []string `json:"dataHashes,omitempty"` // SHA-256 of the data sets, sorted
+	Seed     uint64   `json:"seed"`
+	Runs     uint64   `json:"runs"`
+	Digest   string   `json:"digest"`
+	Go       string   `json:"goVersion"`
+	Arch     string   `json:"goArch"`
 }
 
 // writeSimulation writes the files of a finished simulation, the same bytes for the
 // same scenario, seed and runs, and takes away its state. The manifest is the last:
 // a folder that has it is complete.
 func (p *program) writeSimulation(folder string, state *fast.State) error {
-	var curves bytes.Buffer
-	if err := state.WriteCurves(&curves); err != nil {
+	var curves, columns bytes.Buffer
+	if err := errors.Join(state.WriteCurves(&curves), state.WriteParquet(&columns)); err != nil {
 		return err
 	}
 	result, err := encode(p.simulated(state))
@@ -160,7 +161,7 @@ func (p *program) writeSimulation(folder string, state *fast.State) error {
 		return err
 	}
 	about, err := encode(manifest{
-		"posse/sim-manifest/v1", version().Version, "fast", state.Name, state.Scenario, state.Seed, state.Runs, state.Digest(), runtime.Version(), runtime.GOARCH,
+		"posse/sim-manifest/v1", version().Version, "fast", state.Name, state.Scenario, state.Data, state.Seed, state.Runs, state.Digest(), runtime.Version(), runtime.GOARCH,
 	})
 	if err != nil {
 		return err
@@ -168,7 +169,7 @@ func (p *program) writeSimulation(folder string, state *fast.State) error {
 	for _, file := range []struct {
 		name string
 		data []byte
-	}{{"result.json", result}, {"curves.csv", curves.Bytes()}, {"manifest.json", about}} {
+	}{{"result.json", result}, {"curves.csv", curves.Bytes()}, {"curves.parquet", columns.Bytes()}, {"manifest.json", about}} {
 		if err := replace(filepath.Join(folder, file.name), file.data); err != nil {
 			return err
 		}
@@ -176,6 +177,6 @@ func (p *program) writeSimulation(folder string, state *fast.State) error {
 	if err := os.Remove(filepath.Join(folder, stateName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return unwritable(filepath.Join(folder, stateName), err)
 	}
-	p.note("wrote %s: result.json  curves.csv  manifest.json", folder)
+	p.note("wrote %s: result.json  curves.csv  curves.parquet  manifest.json", folder)
 	return nil
 }

@@ -204,6 +204,9 @@ func (b *Block) Refuse(key string, p *posse.Error) {
 	b.b.r.report(p, line, column)
 }
 
+// Report reports a problem that has its place in another file.
+func (b *Block) Report(p *posse.Error) { b.b.r.problems = append(b.b.r.problems, p) }
+
 // Experiment reads the experiment that is written in a block of this one, or in a
 // file that it names, once for each of the policies, or with its own policy where
 // there are none. The names of the experiments are name; open reads a file.

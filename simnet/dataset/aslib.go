@@ -44,9 +44,17 @@ func loadASlib(in *input) (*Set, error) {
 	if err := f.finish(); err != nil {
 		return nil, err
 	}
+	if name := in.options.divider(); name != "" && name != "instance_id" {
+		return nil, missingColumn(place{file: f.name, line: 1}, name)
+	}
 	samples, arms, err := in.assemble(runs, f.name)
 	if err != nil {
 		return nil, err
+	}
+	if in.options.By.Column != "" {
+		for i := range samples {
+			samples[i].group = samples[i].unit
+		}
 	}
 	cutoff := thousandths(cutoffSecs)
 	b := &builder{

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/mechanisms/environment"
@@ -29,6 +30,7 @@ type builder struct {
 	rootTraffic   bool   // shares by the square root of the rows, else by the rows
 	nodes         int    // unless the options say otherwise; 0 means one a group
 	byHash        bool   // groups are made by the hash of the units
+	anonymous     bool   // some unit is a row's number: it has no name
 	label         string // nodes are called label-1, label-2, …; empty means after their groups
 	thing, things string // what a group is called, in the singular and plural
 	done          []string
@@ -56,12 +58,15 @@ func (b *builder) build() (*Set, error) {
 	if len(b.arms) > environment.MaxArms {
 		return nil, tooLarge(b.in.path, "arms", environment.MaxArms)
 	}
+	if err := b.choose(); err != nil {
+		return nil, err
+	}
 	parts, err := b.divide()
 	if err != nil {
 		return nil, err
 	}
 	set := &Set{
-		Name: b.name, Format: b.in.options.Format, Arms: b.arms, Reward: b.reward, Replacement: !b.deck,
+		Name: b.name, Format: b.in.options.Format, Arms: b.arms, Reward: b.reward, Replacement: !b.deck, Logged: b.logged,
 		Rows: len(b.samples), Refused: b.in.refused, Refusal: b.in.first, SHA256: b.in.sum(),
 	}
 	if set.Nodes, err = b.worlds(parts); err != nil {
@@ -75,6 +80,32 @@ func (b *builder) build() (*Set, error) {
 	}
 	set.Done = b.done
 	return set, nil
+}
+
+// choose lets the options overrule the set's own ways to make nodes and to draw.
+func (b *builder) choose() error {
+	o := b.in.options
+	b.deck = b.deck && !o.Replacement
+	switch {
+	case o.By.Column != "":
+		b.byHash, b.nodes, b.label = false, 0, ""
+		b.thing, b.things = "value of "+o.By.Column, "values of "+o.By.Column
+	case o.By.Hash != "":
+		b.byHash, b.label = true, ""
+	case o.By.Prefix > 0:
+		for i := range b.samples {
+			s := &b.samples[i]
+			if b.anonymous {
+				return posse.OutOfRange("by.prefix", fmt.Sprint(o.By.Prefix), "data whose rows have an instance, a subject or a user", "divide by a column or a hash instead")
+			}
+			if s.group = s.unit; utf8.RuneCountInString(s.unit) > o.By.Prefix {
+				s.group = string([]rune(s.unit)[:o.By.Prefix])
+			}
+		}
+		b.byHash, b.nodes, b.label = false, 0, ""
+		b.thing, b.things = "prefix", fmt.Sprintf("prefixes of %s", countOf(o.By.Prefix, "character"))
+	}
+	return nil
 }
 
 // divide makes the parts that become nodes, and says how.

@@ -84,13 +84,13 @@ func (o *own) layout(d *delimited) (layout, error) {
 		at       *int
 		required bool
 	}{
-		{c.Node, &l.node, false},
-		{c.User, &l.user, false},
+		{c.node, &l.node, o.in.options.By.Column != ""},
+		{c.User, &l.user, o.in.options.By.Hash != ""},
 		{c.Arm, &l.arm, false},
 		{c.Reward, &l.reward, d.has(c.Arm)},
 		{c.Propensity, &l.propensity, false},
 	} {
-		if !f.required && !d.has(f.name) {
+		if !f.required && (f.name == "" || !d.has(f.name)) {
 			continue
 		}
 		var err error
@@ -137,10 +137,13 @@ func (o *own) addFields(fields []string, l layout, at place) *posse.Error {
 	}
 	node, user := get(l.node), get(l.user)
 	if l.node >= 0 && isMissing(node) {
-		return at.bad("MALFORMED", o.in.columns.Node, "the node is missing", "", "a name", "")
+		return at.bad("MALFORMED", o.in.columns.node, "the node is missing", "", "a name", "")
 	}
 	if isMissing(user) {
 		user = ""
+	}
+	if user == "" && o.in.options.By.Hash != "" {
+		return o.in.options.divided(nil, "", at)
 	}
 	if !o.b.logged {
 		rewards := make([]float64, len(l.arms))
@@ -243,6 +246,7 @@ func (o *own) add(node, user string, s sample, at place) {
 		o.noNode = true
 	}
 	if s.unit = strings.Clone(user); user == "" {
+		o.b.anonymous = true
 		s.unit = "row " + strconv.Itoa(at.row)
 	}
 	s.group = strings.Clone(node)
@@ -257,7 +261,7 @@ func (o *own) build() (*Set, error) {
 	}
 	if o.nodes && o.noNode {
 		return nil, &posse.Error{
-			Code: posse.InvalidArgument, Reason: "MALFORMED", Field: o.in.columns.Node, File: o.in.path,
+			Code: posse.InvalidArgument, Reason: "MALFORMED", Field: o.in.columns.node, File: o.in.path,
 			Message: "some rows name a node and others don't", Allowed: "a node in every row, or in none",
 		}
 	}

@@ -100,6 +100,15 @@ func (d *delimited) column(name string) (int, error) {
 	return i, nil
 }
 
+// divider returns the position of the column that the options divide rows by, −1
+// if they name none.
+func (d *delimited) divider(o Options) (int, error) {
+	if o.divider() == "" {
+		return -1, nil
+	}
+	return d.column(o.divider())
+}
+
 // next returns the next row, valid until the next call; see [arff.next] for
 // refusals.
 func (d *delimited) next() (fields []string, at place, refusal *posse.Error, err error) {

@@ -100,11 +100,17 @@ func (j *jsonl) add(line []byte, at place) *posse.Error {
 	for _, f := range []struct {
 		key string
 		to  *string
-	}{{c.Node, &d.node}, {c.User, &d.user}, {"decisionId", &id}, {c.Arm, &d.arm}} {
+	}{{c.node, &d.node}, {c.User, &d.user}, {"decisionId", &id}, {c.Arm, &d.arm}} {
+		if f.key == "" {
+			continue // nothing divides the rows by nodes
+		}
 		var ok bool
 		if *f.to, ok = text(keys[f.key]); !ok {
 			return at.bad("MALFORMED", f.key, "the value is no name", "neither text nor a number", "text or a number", "")
 		}
+	}
+	if by := j.in.options.By; by.Hash != "" && d.user == "" && (d.arm != "" || keys["rewards"] != nil) || by.Column != "" && d.node == "" && (d.arm != "" || keys["rewards"] != nil) {
+		return j.in.options.divided(nil, "", at)
 	}
 	if raw, ok := keys["rewards"]; ok {
 		if refusal := j.oneKind("rewards", at); refusal != nil {

@@ -52,8 +52,12 @@ func loadOpenBandit(in *input) (*Set, error) {
 			return nil, err
 		}
 	}
+	divider, err := d.divider(in.options)
+	if err != nil {
+		return nil, err
+	}
 	b := &builder{
-		in: in, name: "obd " + strings.TrimSuffix(filepath.Base(path), ".csv"), logged: true, nodes: 8,
+		in: in, anonymous: true, name: "obd " + strings.TrimSuffix(filepath.Base(path), ".csv"), logged: true, nodes: 8,
 		label: "segments", thing: "segment of users", things: "segments of users",
 		reward: Reward{Meaning: "1 for a click, else 0", Low: 0, High: 1, Declared: true},
 	}
@@ -72,7 +76,13 @@ func loadOpenBandit(in *input) (*Set, error) {
 			segment.WriteString(fields[i])
 			segment.WriteByte(' ')
 		}
-		b.samples = append(b.samples, sample{group: segment.String(), unit: strconv.Itoa(at.row), record: record})
+		s := sample{group: segment.String(), unit: strconv.Itoa(at.row), record: record}
+		if divider >= 0 {
+			if refusal := in.options.divided(&s, fields[divider], at); refusal != nil {
+				return refusal
+			}
+		}
+		b.samples = append(b.samples, s)
 		clicks += int(record.Reward)
 		return nil
 	})

@@ -82,21 +82,36 @@ type Options struct {
 	// uniformly, so that the propensity, if absent, is 1/arms. Without it a
 	// missing propensity is an error.
 	UniformPropensity bool
+
+	// By says how rows become nodes. Its zero value means the set's own rule.
+	By By
+
+	// Replacement says that rows are drawn with replacement, whatever the set's own
+	// rule is: left to itself warfarin deals each patient once.
+	Replacement bool
+}
+
+// By is how rows become nodes: one of its fields, or none. With Column and Prefix
+// there is a node a group, or Options.Nodes of them, packed and halved.
+type By struct {
+	Column string // a group for every value of the column (key, attribute)
+	Prefix int    // a group for every beginning of so many characters of a row's instance, subject or user
+	Hash   string // Options.Nodes groups by the hash of the column's value
 }
 
 // Columns are names of columns (CSV) or keys (JSONL). An empty name means the
 // default, which is the field's name in lower case.
 type Columns struct {
 	Arm, Reward, Propensity string
-	Node                    string // which organisation a row belongs to; optional
 	User                    string // rows of one user go to one node if there is no node column; optional
+	node                    string // which organisation a row belongs to; optional: see [By]
 }
 
 func (c Columns) orDefaults() Columns {
 	for _, f := range []struct {
 		name     *string
 		fallback string
-	}{{&c.Arm, "arm"}, {&c.Reward, "reward"}, {&c.Propensity, "propensity"}, {&c.Node, "node"}, {&c.User, "user"}} {
+	}{{&c.Arm, "arm"}, {&c.Reward, "reward"}, {&c.Propensity, "propensity"}, {&c.node, "node"}, {&c.User, "user"}} {
 		if *f.name == "" {
 			*f.name = f.fallback
 		}
@@ -138,6 +153,8 @@ type Set struct {
 	Reward Reward
 	Nodes  []Node // largest share first
 
+	Logged bool // rows are logged decisions, not the rewards of all arms
+
 	// Replacement says that decisions draw rows with replacement, for as long as
 	// one likes. Without it every world is an [environment.Deck] that ends after
 	// Rows draws.
@@ -159,6 +176,14 @@ func Load(path string, options Options) (*Set, error) {
 		return nil, missing(path, "the folder or file of the data set", err)
 	}
 	in := &input{options: options, path: path, columns: options.Columns.orDefaults()}
+	switch by := options.By; {
+	case by.Column != "":
+		in.columns.node = by.Column
+	case by.Hash != "":
+		in.columns.node, in.columns.User = "", by.Hash
+	case by.Prefix > 0:
+		in.columns.node = ""
+	}
 	if in.limit = options.MaxRefused; in.limit == 0 {
 		in.limit = 0.001
 	}
@@ -196,6 +221,14 @@ func (o Options) check() error {
 	}
 	if low, high := o.Range[0], o.Range[1]; !(low < high) && !(low == 0 && high == 0) || isInf(low) || isInf(high) {
 		return posse.OutOfRange("range", fmt.Sprintf("[%g, %g]", low, high), "finite numbers, the first below the second", "")
+	}
+	switch by := o.By; {
+	case by.Column != "" && (by.Prefix != 0 || by.Hash != "") || by.Prefix != 0 && by.Hash != "":
+		return posse.OutOfRange("by", "several rules", "column, prefix or hash", "give one of them")
+	case by.Prefix < 0 || by.Prefix > 1000:
+		return posse.OutOfRange("by.prefix", fmt.Sprint(by.Prefix), "[1, 1000]", "")
+	case by.Hash != "" && o.Nodes == 0:
+		return posse.OutOfRange("nodes", "none", fmt.Sprintf("[1, %d]", maxNodes), "say over how many nodes the hash divides the rows")
 	}
 	for i, arm := range o.Arms {
 		if arm == "" || slices.Contains(o.Arms[:i], arm) {

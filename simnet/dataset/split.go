@@ -19,6 +19,22 @@ type sample struct {
 	record  environment.Record
 }
 
+// divider is the column that By divides rows by, if it names one.
+func (o Options) divider() string { return o.By.Column + o.By.Hash }
+
+// divided gives a sample what the column that divides rows says of it.
+func (o Options) divided(s *sample, value string, at place) *posse.Error {
+	if isMissing(value) {
+		return at.bad("MALFORMED", o.divider(), "the value that divides rows into nodes is missing", "", "a name or number", "")
+	}
+	if value = strings.Clone(value); o.By.Hash != "" {
+		s.unit = value
+	} else {
+		s.group = value
+	}
+	return nil
+}
+
 // part is the samples of one node, with the groups that they come from.
 type part struct {
 	name    string

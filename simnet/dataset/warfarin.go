@@ -42,6 +42,10 @@ func loadWarfarin(in *input) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	divider, err := d.divider(in.options)
+	if err != nil {
+		return nil, err
+	}
 	names := []string{"low", "medium", "high"}
 	arms, arm, err := in.chooseArms(names, f.name, "dose class")
 	if err != nil {
@@ -62,7 +66,15 @@ func loadWarfarin(in *input) (*Set, error) {
 		case s.rewards == nil:
 			without++
 		default:
+			name := s.unit
+			if divider >= 0 {
+				if refusal := in.options.divided(&s, strings.TrimSpace(fields[divider]), at); refusal != nil {
+					return refusal
+				}
+			}
+			seen[name] = true
 			b.samples = append(b.samples, s)
+			return nil
 		}
 		seen[s.unit] = true
 		return nil
@@ -73,8 +85,11 @@ func loadWarfarin(in *input) (*Set, error) {
 	if err := f.finish(); err != nil {
 		return nil, err
 	}
-	b.say("warfarin: %s with a stable dose, each once and in shuffled order; %s without one left out.",
-		countOf(len(b.samples), "patient"), thousands(without))
+	how := ", each once and in shuffled order"
+	if in.options.Replacement {
+		how = ", drawn with replacement"
+	}
+	b.say("warfarin: %s with a stable dose%s; %s without one left out.", countOf(len(b.samples), "patient"), how, thousands(without))
 	b.say("Classes: low below %d mg a week, high above %d, medium between; the reward is 0 for the right class and −1 for another.", lowBelow, highAbove)
 	return b.build()
 }

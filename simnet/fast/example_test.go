@@ -43,7 +43,7 @@ func (g *greedy) Local() ([]byte, error)      { return nil, nil }
 
 // A policy of one's own runs beside the scenario's, on the same luck.
 func ExampleRun() {
-	scenario, err := simnet.Read("k10", simnet.Template(), nil)
+	scenario, err := simnet.Read("k10", simnet.Template(), simnet.Files{})
 	if err != nil {
 		fmt.Println(err)
 		return

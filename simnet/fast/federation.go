@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
@@ -12,6 +15,7 @@ import (
 	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/catalogue"
+	"github.com/posse-dev/posse/mechanisms/environment"
 	"github.com/posse-dev/posse/protocols/experiment"
 	"github.com/posse-dev/posse/simnet"
 )
@@ -26,20 +30,23 @@ type federation struct {
 	scenario *simnet.Scenario
 	key      [2]uint64
 	seed     uint64
-	gaps     []int64
+	gaps     [][]int64 // by node: what its best mean is above an arm's
 	count    func(steps int64)
 }
 
+// nodesShown is up to how many nodes each has numbers of its own in the result.
+const nodesShown = 1000
+
 func planFederation(s *simnet.Scenario, o Options) (work, error) {
-	world := s.Environment.World()
-	if cells := s.Horizon * int64(world.Arms()); cells > maxCells {
+	arms := s.Nodes.Worlds[0].Arms()
+	if cells := s.Horizon * int64(arms); cells > maxCells {
 		return work{}, &posse.Error{
 			Code: posse.InvalidArgument, Reason: "LIMIT_EXCEEDED", Field: "experiment.horizon", Value: fmt.Sprint(s.Horizon),
-			Allowed: fmt.Sprintf("[1, %d]", maxCells/int64(world.Arms())),
+			Allowed: fmt.Sprintf("[1, %d]", maxCells/int64(arms)),
 			Message: "the traffic of one run would not fit into memory", Hint: "lower the horizon",
 		}
 	}
-	f := &federation{scenario: s, key: key(o.Seed), seed: o.Seed, gaps: newRewards(world).gaps, count: o.count}
+	f := &federation{scenario: s, key: key(o.Seed), seed: o.Seed, gaps: gapsOf(s.Nodes.Worlds), count: o.count}
 	w := work{chunk: 1}
 	nodes := s.Nodes.Count()
 	for _, c := range s.Policies {
@@ -48,17 +55,27 @@ func planFederation(s *simnet.Scenario, o Options) (work, error) {
 				return work{}, err
 			}
 			w.series = append(w.series,
-				Series{c.Label, learning, Regret, -1, len(s.Record)},
-				Series{c.Label, learning, MeanReward, -1, 1},
-				Series{c.Label, learning, Paid, -1, 1},
-				Series{c.Label, learning, Versions, -1, 1})
-			for j := range nodes {
-				w.series = append(w.series, Series{c.Label, learning, MeanReward, j, 1})
+				Series{Policy: c.Label, Learning: learning, Metric: Regret, Node: -1, Times: s.Record},
+				Series{Policy: c.Label, Learning: learning, Metric: MeanReward, Node: -1},
+				Series{Policy: c.Label, Learning: learning, Metric: Paid, Node: -1},
+				Series{Policy: c.Label, Learning: learning, Metric: Versions, Node: -1})
+			for j := range shown(nodes) {
+				w.series = append(w.series,
+					Series{Policy: c.Label, Learning: learning, Metric: MeanReward, Node: j},
+					Series{Policy: c.Label, Learning: learning, Metric: Utility, Node: j})
 			}
 		}
 	}
 	w.play = f.play
 	return w, nil
+}
+
+// shown is how many of the nodes have numbers of their own.
+func shown(nodes int) int {
+	if nodes > nodesShown {
+		return 0
+	}
+	return nodes
 }
 
 func shared(e *experiment.Experiment) func(mechanisms.Settings) (mechanisms.Shared, error) {
@@ -101,13 +118,21 @@ func (f *federation) play(ctx context.Context, runs Interval, cells []cell) erro
 // traffic draws who comes and what every arm would give her. It is a function of
 // seed and run alone.
 func (f *federation) traffic(run uint64) (*simnet.Traffic, error) {
-	var sources []simnet.Source
-	for j, size := range f.scenario.Nodes.Sizes {
-		sources = append(sources, simnet.Source{ID: fmt.Sprintf("node-%d", j+1), Share: size, World: f.scenario.Environment.World()})
-	}
+	n := f.scenario.Nodes
 	seed := binary.LittleEndian.AppendUint64([]byte("posse/sim/v1 traffic"), f.seed)
 	sum := sha256.Sum256(binary.LittleEndian.AppendUint64(seed, run))
-	return simnet.NewTraffic(sources, int(f.scenario.Horizon), simnet.DefaultVisits(), binary.LittleEndian.Uint64(sum[:]))
+	draws := binary.LittleEndian.Uint64(sum[:])
+	sources := make([]simnet.Source, n.Count())
+	for j, world := range n.Worlds {
+		sources[j] = simnet.Source{ID: "node-" + strconv.Itoa(j+1), Share: n.Sizes[j], World: world}
+	}
+	if d := f.scenario.Environment.Data; d != nil && !d.Replacement {
+		for j := range sources {
+			sources[j].World = environment.NewDeck(n.Worlds[j].(*environment.Table))
+		}
+		return simnet.DealTraffic(sources, int(f.scenario.Horizon), draws)
+	}
+	return simnet.NewTraffic(sources, int(f.scenario.Horizon), simnet.DefaultVisits(), draws)
 }
 
 // source is the noise of one learner of a run: 0 for all together, j+1 for node j.
@@ -124,17 +149,21 @@ func (f *federation) learn(ctx context.Context, e *experiment.Experiment, learni
 	}
 	round := e.Rounds.Trigger.Decisions
 	c := Config{Settings: f.settings(e, learning), Policy: shared(e), Limit: limit, Round: int(round), Source: f.source(run, 0), Observed: r.observe}
+	c.Replaced = f.drawn(run, forChurn, f.scenario.Nodes.Churn, 0)
+	if learning != simnet.Alone {
+		c.Away = f.drawn(run, forPresence, f.scenario.Nodes.Availability, 1)
+	}
 	if learning != simnet.Alone {
 		if learning == simnet.Federated && e.Incentives != nil {
 			secret := f.source(run, 0).(*noise.Philox)
 			secret.Place(at(run, 0, 0, forSchedule))
-			c.Market = &Market{Rules: *e.Incentives, MinContributors: int(e.Rounds.MinContributors), Costs: f.scenario.Nodes.Costs}
+			c.Market = &Market{Rules: *e.Incentives, MinContributors: int(e.Rounds.MinContributors), Bids: bids(f.scenario.Nodes), Costs: f.scenario.Nodes.Costs}
 			for i := range 4 {
 				binary.LittleEndian.PutUint64(c.Market.Secret[8*i:], secret.Uint64())
 			}
 		}
 		out, err := Learn(c, t)
-		r.paid, r.versions = out.Paid, out.Versions
+		r.paid, r.versions, r.utility = out.Paid, out.Versions, out.Utility
 		return err
 	}
 	for j, n := range t.Nodes {
@@ -154,11 +183,36 @@ func (f *federation) learn(ctx context.Context, e *experiment.Experiment, learni
 // of the horizon and of a round's decisions.
 func (f *federation) alone(c Config, e *experiment.Experiment, j int, n simnet.Stream, run uint64, r *recorder) Config {
 	every := max(1, int64(float64(e.Rounds.Trigger.Decisions)*n.Share+0.5))
-	c.Settings.Horizon = uint64(max(n.Len(), len(f.gaps)))
+	c.Settings.Horizon = uint64(max(n.Len(), len(f.gaps[j])))
 	c.Settings.RoundDecisions = uint64(every)
 	c.Round, c.Source = int(every), f.source(run, j+1)
+	if all := c.Replaced; all != nil {
+		c.Replaced = func(_ int, round uint64) bool { return all(j, round) }
+	}
 	c.Observed = func(_ int, slot uint64, arm mechanisms.Arm) { r.observe(j, slot, arm) }
 	return c
+}
+
+// bids are what nodes ask: their true costs, times what their honesty makes of them.
+func bids(n simnet.Nodes) []incentives.Credits {
+	out := make([]incentives.Credits, n.Count())
+	for j, c := range n.Costs {
+		out[j] = incentives.Credits(math.RoundToEven(float64(c) * n.Honesty[j])) // below 1e14 millionths
+	}
+	return out
+}
+
+// drawn says of a node and a round whether an event of the node's chance is on the
+// side that is not usual; nil where it never is.
+func (f *federation) drawn(run uint64, p purpose, chance []float64, usual float64) func(int, uint64) bool {
+	if !slices.ContainsFunc(chance, func(x float64) bool { return x != usual }) {
+		return nil
+	}
+	src := noise.NewPhilox(f.key)
+	return func(node int, round uint64) bool {
+		src.Place(at(run, uint64(node), round, p))
+		return (noise.Float64(src) < chance[node]) != (usual == 1)
+	}
 }
 
 // whole is a node's stream as all of the traffic.
@@ -171,7 +225,7 @@ func whole(n simnet.Stream) simnet.Stream {
 // is the regret when every node has made its share of t decisions, rounded down: so
 // it does not depend on an order between nodes, which have none.
 type recorder struct {
-	gaps     []int64
+	gaps     [][]int64
 	traffic  *simnet.Traffic
 	regret   []int64   // by point
 	due      [][]int64 // by node and point: its decisions by then
@@ -180,6 +234,7 @@ type recorder struct {
 	rewards  []float64
 	paid     incentives.Credits
 	versions int
+	utility  []incentives.Credits // by node; nil: nobody is paid
 }
 
 func newRecorder(f *federation, t *simnet.Traffic) *recorder {
@@ -200,7 +255,7 @@ func newRecorder(f *federation, t *simnet.Traffic) *recorder {
 }
 
 func (r *recorder) observe(node int, slot uint64, arm mechanisms.Arm) {
-	r.sums[node] += r.gaps[arm]
+	r.sums[node] += r.gaps[node][arm]
 	r.rewards[node] += r.traffic.Nodes[node].Reward(int(slot), int(arm))
 	for p := r.next[node]; p < len(r.regret) && r.due[node][p] == int64(slot)+1; p++ {
 		r.regret[p] += r.sums[node]
@@ -221,8 +276,15 @@ func (r *recorder) addTo(cells []cell) int {
 	cells[n].add(count(total / float64(r.traffic.Decisions())))
 	cells[n+1].add(count(float64(r.paid) / float64(incentives.Credit)))
 	cells[n+2].add(count(float64(r.versions)))
-	for j, x := range r.rewards {
-		cells[n+3+j].add(count(x / float64(r.traffic.Nodes[j].Len())))
+	n += 3
+	for j := range shown(len(r.rewards)) {
+		cells[n].add(count(r.rewards[j] / float64(r.traffic.Nodes[j].Len())))
+		earned := 0.0
+		if r.utility != nil {
+			earned = float64(r.utility[j]) / float64(incentives.Credit)
+		}
+		cells[n+1].add(count(earned))
+		n += 2
 	}
-	return n + 3 + len(r.rewards)
+	return n
 }

@@ -68,7 +68,7 @@ func market(t *testing.T, change func(*experiment.Incentives, []incentives.Credi
 	change(&rules, costs)
 	out, err := Learn(Config{
 		Settings: e.Settings(), Policy: shared(e), Limit: e.Privacy.Params().Limit(), Round: 200, Source: noise.NewSeeded(1),
-		Market: &Market{Rules: rules, MinContributors: 1, Costs: costs},
+		Market: &Market{Rules: rules, MinContributors: 1, Bids: costs, Costs: costs},
 	}, traffic)
 	require.NoError(t, err)
 	return out
@@ -124,7 +124,7 @@ func TestUnsoldLeavesStayOnOffer(t *testing.T) {
 	rules := *e.Incentives
 	out, err := Learn(Config{
 		Settings: settings, Policy: func(mechanisms.Settings) (mechanisms.Shared, error) { return policy, nil }, Round: 200, Source: noise.NewSeeded(1),
-		Market: &Market{Rules: rules, MinContributors: 1, Costs: s.Nodes.Costs},
+		Market: &Market{Rules: rules, MinContributors: 1, Bids: s.Nodes.Costs, Costs: s.Nodes.Costs},
 	}, traffic)
 	require.NoError(t, err)
 	sold := uint64(0)

@@ -26,6 +26,36 @@ type lanes struct {
 	words   [][tile]uint64 // by lane
 	reward  *noise.Philox
 	choice  *noise.Philox
+	order   [][]int32 // by lane: the rows as they are dealt; nil: they are drawn
+}
+
+// deal puts the rows of a table into each run's own order.
+func (l *lanes) deal() {
+	if l.env.table == nil {
+		return
+	}
+	horizon := int(l.record[len(l.record)-1])
+	for lane := range l.words {
+		l.reward.Place(at(l.first+uint64(lane), 0, 0, forTraffic))
+		order := make([]int32, l.env.table.Rows())
+		for i := range order {
+			order[i] = int32(i)
+		}
+		for i := range horizon {
+			j := i + int(noise.Uniform(uint64(len(order)-i), l.reward))
+			order[i], order[j] = order[j], order[i]
+		}
+		l.order = append(l.order, order[:horizon])
+	}
+}
+
+// drawn is the reward of an arm at a step, where no threshold says it.
+func (l *lanes) drawn(lane int, step int64, arm int) float64 {
+	if l.order != nil {
+		return l.env.table.Row(int(l.order[lane][step])).Reward(arm)
+	}
+	l.reward.Place(at(l.first+uint64(lane), 0, uint64(step), forReward))
+	return l.env.world.Reward(arm, l.reward)
 }
 
 // player is one policy in every lane: Learners, or their batch form.
@@ -86,8 +116,7 @@ func (l *lanes) lockstep(p *player, t, n int64) error {
 		p.batch.ChooseBatch(mechanisms.Round{T: uint64(t + i + 1)}, p.act)
 		if thresholds == nil {
 			for lane, arm := range p.act {
-				l.reward.Place(at(l.first+uint64(lane), 0, uint64(t+i), forReward))
-				x, err := p.batch.Encode(l.env.world.Reward(int(arm), l.reward))
+				x, err := p.batch.Encode(l.drawn(lane, t+i, int(arm)))
 				if err != nil {
 					return err
 				}
@@ -135,8 +164,7 @@ func (l *lanes) advance(player Learner, lane int, regret *int64, t, n int64) err
 		}
 		x := 0.0
 		if l.env.thresholds == nil {
-			l.reward.Place(at(run, 0, uint64(t+i), forReward))
-			x = l.env.world.Reward(int(arm), l.reward)
+			x = l.drawn(lane, t+i, int(arm))
 		} else if words[i]>>11 < l.env.thresholds[arm] {
 			x = 1
 		}

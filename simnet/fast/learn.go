@@ -25,6 +25,12 @@ type Config struct {
 	// Market buys releases and grants versions. nil: everything that is released is
 	// bought, and everybody gets every version at once.
 	Market *Market
+	// Away says that a node can't be reached in a round, from 1: what it has on offer
+	// waits, and so does what is granted to it. nil: everybody is always there.
+	Away func(node int, round uint64) bool
+	// Replaced says that before a round a newcomer takes a node's place: new users, no
+	// version, nothing on offer. nil: nobody leaves.
+	Replaced func(node int, round uint64) bool
 	// Observed sees each decision: the node's slot, from 0, and the arm. nil: nobody looks.
 	Observed func(node int, slot uint64, arm mechanisms.Arm)
 }
@@ -34,8 +40,9 @@ type Outcome struct {
 	Mean     float64   // reward per decision
 	Nodes    []float64 // the same by node
 	Versions int
-	Paid     incentives.Credits // over all rounds
-	Summary  mechanisms.Summary // of the last version
+	Paid     incentives.Credits   // over all rounds
+	Utility  []incentives.Credits // by node: paid to it less its true costs; nil where nobody is paid
+	Summary  mechanisms.Summary   // of the last version
 }
 
 // learner is the state of one run.
@@ -46,6 +53,7 @@ type learner struct {
 	model  mechanisms.Model
 	nodes  []member
 	trade  *trade // nil without a market
+	rounds uint64 // begun
 }
 
 // version is a plan that was ever in force, and the window that it opens.
@@ -60,6 +68,8 @@ type member struct {
 	slots uint64
 	sum   float64 // of rewards
 	holds int     // version
+	due   int     // version that was granted
+	away  bool    // in this round
 	offer []leaf  // released and not yet bought, oldest first
 }
 
@@ -84,15 +94,8 @@ func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 	}
 	l := &learner{cfg: cfg, shared: shared, nodes: make([]member, len(t.Nodes))}
 	for j := range l.nodes {
-		if p := cfg.Settings.Privacy; p != nil && p.Unit == dp.User {
-			users, err := budget.NewUserLimit(cfg.Limit)
-			if err == nil {
-				err = users.Open(name, cfg.Limit)
-			}
-			if err != nil {
-				return Outcome{}, err
-			}
-			l.nodes[j].users = users
+		if err := l.welcome(j); err != nil {
+			return Outcome{}, err
 		}
 	}
 	if cfg.Market != nil {
@@ -117,7 +120,7 @@ func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 	}
 	out := Outcome{Versions: int(l.model.Version)}
 	if l.trade != nil {
-		out.Paid = l.trade.paid
+		out.Paid, out.Utility = l.trade.paid, l.trade.utility
 	}
 	for j, s := range t.Nodes {
 		out.Nodes = append(out.Nodes, l.nodes[j].sum/float64(s.Len()))
@@ -125,6 +128,45 @@ func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 	}
 	out.Summary, err = shared.Summary(l.model, l.now().descriptor)
 	return out, err
+}
+
+// welcome gives a node's place to somebody who has learnt nothing yet.
+func (l *learner) welcome(j int) error {
+	n := &l.nodes[j]
+	n.holds, n.due, n.offer = 0, 0, nil
+	if p := l.cfg.Settings.Privacy; p == nil || p.Unit != dp.User {
+		return nil
+	}
+	var err error
+	if n.users, err = budget.NewUserLimit(l.cfg.Limit); err != nil {
+		return err
+	}
+	return n.users.Open(name, l.cfg.Limit)
+}
+
+// begin opens a round: who is there, who is new, and who fetches what was granted.
+func (l *learner) begin() error {
+	l.rounds++
+	for j := range l.nodes {
+		n := &l.nodes[j]
+		if l.cfg.Replaced != nil && l.cfg.Replaced(j, l.rounds) {
+			if err := l.welcome(j); err != nil {
+				return err
+			}
+		}
+		if n.away = l.cfg.Away != nil && l.cfg.Away(j, l.rounds); !n.away {
+			n.holds = n.due
+		}
+	}
+	return nil
+}
+
+// grant lets a node have the newest version, at once if it is there.
+func (l *learner) grant(j int) {
+	n := &l.nodes[j]
+	if n.due = len(l.plans) - 1; !n.away {
+		n.holds = n.due
+	}
 }
 
 // now is the newest plan.
@@ -148,6 +190,11 @@ func (l *learner) plan() error {
 // round buys what is on offer and publishes, or draws grants again once the policy
 // has ended.
 func (l *learner) round() error {
+	if l.cfg.Away != nil || l.cfg.Replaced != nil {
+		if err := l.begin(); err != nil {
+			return err
+		}
+	}
 	if l.trade != nil {
 		return l.trade.round(l)
 	}
@@ -155,6 +202,9 @@ func (l *learner) round() error {
 		return nil
 	}
 	for j := range l.nodes {
+		if l.nodes[j].away {
+			continue
+		}
 		if err := l.buy(j); err != nil {
 			return err
 		}
@@ -170,7 +220,7 @@ func (l *learner) publish(granted func(node int) bool) error {
 	}
 	for j := range l.nodes {
 		if granted(j) {
-			l.nodes[j].holds = len(l.plans) - 1
+			l.grant(j)
 		}
 	}
 	return nil

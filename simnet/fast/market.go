@@ -14,12 +14,13 @@ import (
 	"github.com/posse-dev/posse/protocols/experiment"
 )
 
-// Market is an experiment's incentives among nodes of known costs. A node bids its
-// cost, which is its best bid. Secret seeds the draws of grants.
+// Market is an experiment's incentives among nodes of known costs and bids. Bidding
+// its cost is a node's best. Secret seeds the draws of grants.
 type Market struct {
 	Rules           experiment.Incentives
 	MinContributors int
-	Costs           []incentives.Credits // by node
+	Bids            []incentives.Credits // by node
+	Costs           []incentives.Credits // by node, true
 	Secret          [32]byte
 }
 
@@ -30,6 +31,7 @@ type trade struct {
 	ids       []string // by node, in the order of their names
 	available incentives.Credits
 	paid      incentives.Credits
+	utility   []incentives.Credits // by node
 	rounds    uint64
 	grants    int
 	floor     float64
@@ -51,10 +53,13 @@ const (
 )
 
 func newTrade(m Market, nodes int) (*trade, error) {
-	if len(m.Costs) != nodes {
-		return nil, fmt.Errorf("%d costs for %d nodes", len(m.Costs), nodes)
+	if len(m.Costs) != nodes || len(m.Bids) != nodes {
+		return nil, fmt.Errorf("%d costs and %d bids for %d nodes", len(m.Costs), len(m.Bids), nodes)
 	}
 	t := &trade{Market: m, available: m.Rules.Budget, units: make([]int64, nodes), missed: make([]uint64, nodes)}
+	if t.pays() {
+		t.utility = make([]incentives.Credits, nodes)
+	}
 	grants, floor := m.Rules.Schedule.ForNodes(nodes)
 	t.grants = grants
 	t.floor, _ = floor.Float64()
@@ -107,6 +112,10 @@ func (t *trade) round(l *learner) error {
 		if len(sellers) < max(1, t.MinContributors) {
 			return nil
 		}
+		for id, price := range outcome.Payments {
+			j := t.at(id)
+			t.utility[j] += price - t.Costs[j]
+		}
 		t.paid += outcome.TotalPaid
 		t.available -= outcome.TotalPaid
 	} else if len(sellers) < max(1, t.MinContributors) {
@@ -123,19 +132,22 @@ func (t *trade) round(l *learner) error {
 	return t.publish(l)
 }
 
-// offers are what the nodes have for sale, at their costs.
+// offers are what the nodes have for sale, at their bids.
 func (t *trade) offers(l *learner) ([]incentives.Offer, error) {
 	var out []incentives.Offer
 	for j := range l.nodes {
 		var worth statistics.Information
 		var err error
+		if l.nodes[j].away {
+			continue
+		}
 		for _, b := range l.nodes[j].offer {
 			if worth, err = l.plus(worth, b.descriptor, b.descriptor.Layout.Claim(b.released)); err != nil {
 				return nil, err
 			}
 		}
 		if len(l.nodes[j].offer) > 0 && worth.Valid() == nil {
-			out = append(out, incentives.Offer{Node: t.ids[j], Bid: t.Costs[j], Information: worth})
+			out = append(out, incentives.Offer{Node: t.ids[j], Bid: t.Bids[j], Information: worth})
 		}
 	}
 	return out, nil
@@ -265,7 +277,7 @@ func (t *trade) nonces() []schedule.Nonce {
 // coordinator does so on a clock; here it is once a round's decisions.
 func (t *trade) redraw(l *learner) error {
 	last := len(l.plans) - 1
-	waits := slices.ContainsFunc(l.nodes, func(n member) bool { return n.holds < last })
+	waits := slices.ContainsFunc(l.nodes, func(n member) bool { return n.due < last })
 	if !waits || t.quotas == nil {
 		return nil
 	}
@@ -275,7 +287,7 @@ func (t *trade) redraw(l *learner) error {
 		return err
 	}
 	for _, id := range drawn {
-		l.nodes[t.at(id)].holds = last
+		l.grant(t.at(id))
 	}
 	return nil
 }

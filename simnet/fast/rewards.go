@@ -18,7 +18,20 @@ type drawer interface {
 type rewards struct {
 	world      drawer
 	thresholds []uint64
-	gaps       []int64 // best mean − mean, in 2^−32
+	gaps       []int64            // best mean − mean, in 2^−32
+	table      *environment.Table // rows to deal once each; nil: draws are independent
+}
+
+// gapsOf returns the gaps of every node's world.
+func gapsOf(worlds []environment.World) [][]int64 {
+	out, known := make([][]int64, len(worlds)), map[environment.World][]int64{}
+	for j, w := range worlds {
+		if known[w] == nil {
+			known[w] = newRewards(w).gaps
+		}
+		out[j] = known[w]
+	}
+	return out
 }
 
 func newRewards(w environment.World) rewards {

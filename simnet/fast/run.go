@@ -10,6 +10,7 @@ import (
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/catalogue"
+	"github.com/posse-dev/posse/mechanisms/environment"
 	"github.com/posse-dev/posse/simnet"
 )
 
@@ -35,6 +36,9 @@ type Options struct {
 	chunk uint64
 }
 
+// dealtMost bounds the rows that one worker holds in the orders of its lanes.
+const dealtMost = 1 << 24
+
 // Own is a policy that no catalogue knows.
 type Own struct {
 	Label string
@@ -51,7 +55,11 @@ const (
 // Steps returns the decisions that a complete run of the shard simulates.
 func Steps(s *simnet.Scenario, o Options) int64 {
 	shard := o.shard()
-	return int64(shard.To-shard.From) * s.Horizon * int64((len(s.Policies)+len(o.Own))*len(s.Learning))
+	n := int64(0)
+	for _, p := range s.All() {
+		n += p.Horizon * int64((len(p.Policies)+len(o.Own))*len(p.Learning))
+	}
+	return int64(shard.To-shard.From) * n
 }
 
 func (o Options) shard() Interval {
@@ -151,8 +159,43 @@ type work struct {
 	play   func(ctx context.Context, runs Interval, cells []cell) error
 }
 
-// plan chooses between lanes of learners and the platform's private federation.
+// plan makes one work of all points of a sweep: a chunk plays its runs at every point.
 func plan(s *simnet.Scenario, o Options) (work, error) {
+	if len(s.Points) == 0 {
+		return planPoint(s, o)
+	}
+	all := work{chunk: maxRuns}
+	var points []work
+	for i, point := range s.Points {
+		w, err := planPoint(point, o)
+		if err != nil {
+			return work{}, err
+		}
+		for _, x := range w.series {
+			x.Point = i
+			all.series = append(all.series, x)
+		}
+		all.chunk = min(all.chunk, w.chunk)
+		points = append(points, w)
+	}
+	if o.chunk == 0 { // a stopped simulation loses little
+		all.chunk = min(all.chunk, max(1, lanesMost/uint64(len(points)), min(lanesLeast, all.chunk)))
+	}
+	all.play = func(ctx context.Context, runs Interval, cells []cell) error {
+		for _, w := range points {
+			n := cellsOf(w.series)
+			if err := w.play(ctx, runs, cells[:n]); err != nil {
+				return err
+			}
+			cells = cells[n:]
+		}
+		return nil
+	}
+	return all, nil
+}
+
+// planPoint chooses between lanes of learners and the platform's private federation.
+func planPoint(s *simnet.Scenario, o Options) (work, error) {
 	if s.Nodes.Count() > 1 || s.Private() {
 		if len(o.Own) > 0 {
 			return work{}, posse.OutOfRange("policies", "a policy of one's own", "one node and no privacy", "a shared policy enters by the catalogue")
@@ -165,15 +208,20 @@ func plan(s *simnet.Scenario, o Options) (work, error) {
 	}
 	w := work{chunk: o.lanes()}
 	for _, c := range contestants {
-		w.series = append(w.series, Series{c.label, simnet.Federated, Regret, -1, len(s.Record)})
+		w.series = append(w.series, Series{Policy: c.label, Learning: simnet.Federated, Metric: Regret, Node: -1, Times: s.Record})
 	}
-	env := newRewards(s.Environment.World())
+	env := newRewards(s.Nodes.Worlds[0])
+	if d := s.Environment.Data; d != nil && !d.Replacement {
+		env.table = s.Nodes.Worlds[0].(*environment.Table)
+		w.chunk = max(1, min(w.chunk, dealtMost/uint64(env.table.Rows())))
+	}
 	w.play = func(ctx context.Context, runs Interval, cells []cell) error {
 		n := int(runs.To - runs.From)
 		l := &lanes{
 			env: env, record: s.Record, first: runs.From, words: make([][tile]uint64, n),
 			reward: noise.NewPhilox(key(o.Seed)), choice: noise.NewPhilox(key(o.Seed)),
 		}
+		l.deal()
 		for _, c := range contestants {
 			p, err := c.player(n, o.plain)
 			if err != nil {

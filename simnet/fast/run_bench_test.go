@@ -2,7 +2,6 @@ package fast
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,7 +11,7 @@ import (
 // bench runs one scenario once an iteration on one worker and reports the time of a
 // step. bench/ sets it beside bare loops.
 func bench(b *testing.B, text string, runs uint64) {
-	s, err := simnet.Read("bench.yaml", []byte(text), func(string) ([]byte, error) { return nil, os.ErrNotExist })
+	s, err := simnet.Read("bench.yaml", []byte(text), simnet.Files{})
 	if err != nil {
 		b.Fatal(err)
 	}

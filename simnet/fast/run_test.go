@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,7 +19,7 @@ import (
 
 func scenario(t testing.TB, text string) *simnet.Scenario {
 	t.Helper()
-	s, err := simnet.Read("test.yaml", []byte(text), func(string) ([]byte, error) { return nil, os.ErrNotExist })
+	s, err := simnet.Read("test.yaml", []byte(text), simnet.Files{})
 	require.NoError(t, err)
 	return s
 }

@@ -21,7 +21,30 @@ type Series struct {
 	Learning simnet.Learning `json:"learning"`
 	Metric   string          `json:"metric"`
 	Node     int             `json:"node"`
-	Points   int             `json:"points"`
+	Point    int             `json:"point"`           // of the sweep; 0 without one
+	Times    []int64         `json:"times,omitempty"` // of a curve; of other metrics none
+}
+
+// cells is how many numbers the series has.
+func (x Series) cells() int { return max(1, len(x.Times)) }
+
+func (x Series) equal(y Series) bool {
+	return x.Policy == y.Policy && x.Learning == y.Learning && x.Metric == y.Metric && x.Node == y.Node && x.Point == y.Point && slices.Equal(x.Times, y.Times)
+}
+
+func cellsOf(all []Series) int {
+	n := 0
+	for _, x := range all {
+		n += x.cells()
+	}
+	return n
+}
+
+// Sweep is what a simulation varies: fields, and for each point their values. Both
+// are empty without a sweep.
+type Sweep struct {
+	Axes   []string   `json:"axes,omitempty"`
+	Points [][]string `json:"points,omitempty"`
 }
 
 // The metrics. Regret is pseudo-regret: what the chosen arms' means fall short of
@@ -31,6 +54,7 @@ const (
 	MeanReward = "meanReward"
 	Paid       = "paid"     // credits, over all rounds and nodes
 	Versions   = "versions" // published
+	Utility    = "utility"  // of a node: credits paid to it, less its true costs
 )
 
 // Interval is the runs From ≤ run < To.
@@ -51,25 +75,27 @@ type State struct {
 	Runs     uint64     // of the whole, of which this may be a shard
 	Shard    Interval   // the runs that this process was to do
 	Done     []Interval // finished, ascending, apart from each other
-	Record   []int64
+	Sweep    Sweep
+	Data     []string // SHA-256 of the data sets, sorted; none of laws
 	Series   []Series
 	cells    []cell // the series one after another
 }
 
 func newState(s *simnet.Scenario, series []Series, runs, seed uint64, shard Interval) *State {
 	st := &State{
-		Scenario: s.Digest(), Name: s.Name, Seed: seed, Runs: runs, Shard: shard, Record: s.Record, Series: series,
+		Scenario: s.Digest(), Name: s.Name, Seed: seed, Runs: runs, Shard: shard, Series: series, cells: make([]cell, cellsOf(series)),
+		Sweep: Sweep{Axes: s.Axes},
 	}
-	st.cells = make([]cell, st.points())
+	for _, p := range s.Points {
+		st.Sweep.Points = append(st.Sweep.Points, p.At)
+	}
+	for _, p := range s.All() {
+		if d := p.Environment.Data; d != nil && !slices.Contains(st.Data, d.SHA256) {
+			st.Data = append(st.Data, d.SHA256)
+		}
+	}
+	slices.Sort(st.Data)
 	return st
-}
-
-func (s *State) points() int {
-	n := 0
-	for _, x := range s.Series {
-		n += x.Points
-	}
-	return n
 }
 
 // Complete reports whether all runs of the shard are done.
@@ -120,7 +146,7 @@ func (s *State) Digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "posse/sim/v1\n%s\n%d %d %d %d\n", s.Scenario, s.Seed, s.Runs, s.Shard.From, s.Shard.To)
 	for _, x := range s.Series {
-		fmt.Fprintf(h, "%q %s %s %d %d\n", x.Policy, x.Learning, x.Metric, x.Node, x.Points)
+		fmt.Fprintf(h, "%d %q %s %s %d %d\n", x.Point, x.Policy, x.Learning, x.Metric, x.Node, x.Times)
 	}
 	var buffer []byte
 	for i := range s.cells {
@@ -131,7 +157,7 @@ func (s *State) Digest() string {
 }
 
 // stateFormat is the version of the file that a state is kept in.
-const stateFormat = "posse/sim-state/v1"
+const stateFormat = "posse/sim-state/v2"
 
 type stateFile struct {
 	Format   string     `json:"format"`
@@ -141,7 +167,8 @@ type stateFile struct {
 	Runs     uint64     `json:"runs"`
 	Shard    Interval   `json:"shard"`
 	Done     []Interval `json:"done"`
-	Record   []int64    `json:"record"`
+	Sweep    Sweep      `json:"sweep"`
+	Data     []string   `json:"data,omitempty"`
 	Series   []Series   `json:"series"`
 	Cells    string     `json:"cells"`
 	Sum      string     `json:"sum"` // SHA-256 of the file with an empty sum, in hex
@@ -153,7 +180,7 @@ func (s *State) Encode() []byte {
 	for i := range s.cells {
 		cells = s.cells[i].appendTo(cells)
 	}
-	f := stateFile{stateFormat, s.Scenario, s.Name, s.Seed, s.Runs, s.Shard, s.Done, s.Record, s.Series, hex.EncodeToString(cells), ""}
+	f := stateFile{stateFormat, s.Scenario, s.Name, s.Seed, s.Runs, s.Shard, s.Done, s.Sweep, s.Data, s.Series, hex.EncodeToString(cells), ""}
 	sum := sha256.Sum256(f.encode())
 	f.Sum = hex.EncodeToString(sum[:])
 	return f.encode()
@@ -189,13 +216,18 @@ func DecodeState(name string, data []byte) (*State, error) {
 			Message: "the file is of another version of posse", Hint: "read it with the version that wrote it",
 		}
 	}
-	s := &State{Scenario: f.Scenario, Name: f.Name, Seed: f.Seed, Runs: f.Runs, Shard: f.Shard, Done: f.Done, Record: f.Record, Series: f.Series}
-	total := 0
-	for _, x := range f.Series {
-		if x.Points < 1 || x.Points > maxPoints {
+	s := &State{Scenario: f.Scenario, Name: f.Name, Seed: f.Seed, Runs: f.Runs, Shard: f.Shard, Done: f.Done, Sweep: f.Sweep, Data: f.Data, Series: f.Series}
+	for _, at := range f.Sweep.Points {
+		if len(at) != len(f.Sweep.Axes) {
 			return nil, bad("damaged")
 		}
-		total += x.Points
+	}
+	total := 0
+	for _, x := range f.Series {
+		total += x.cells()
+		if total > maxPoints || x.Point < 0 || x.Point > 0 && x.Point >= len(f.Sweep.Points) {
+			return nil, bad("damaged")
+		}
 	}
 	raw, err := hex.DecodeString(f.Cells)
 	if err != nil || total > maxPoints || len(raw) != total*words*8 {
@@ -251,12 +283,12 @@ func Merge(shards []Named) (*State, error) {
 		return 0
 	})
 	one := shards[0].State
-	out := &State{Scenario: one.Scenario, Name: one.Name, Seed: one.Seed, Runs: one.Runs, Shard: Interval{0, one.Runs}, Record: one.Record, Series: one.Series, cells: make([]cell, len(one.cells))}
+	out := &State{Scenario: one.Scenario, Name: one.Name, Seed: one.Seed, Runs: one.Runs, Shard: Interval{0, one.Runs}, Sweep: one.Sweep, Data: one.Data, Series: one.Series, cells: make([]cell, len(one.cells))}
 	next, before := uint64(0), ""
 	for _, x := range sorted {
 		s := x.State
 		switch {
-		case s.Scenario != one.Scenario || s.Seed != one.Seed || s.Runs != one.Runs || !slices.Equal(s.Series, one.Series):
+		case s.Scenario != one.Scenario || s.Seed != one.Seed || s.Runs != one.Runs || !slices.EqualFunc(s.Series, one.Series, Series.equal):
 			return nil, refuse("SHARD_FOREIGN", fmt.Sprintf("%s is a shard of another scenario, seed or number of runs than %s", x.Name, shards[0].Name), "merge shards of one simulation")
 		case !s.Complete():
 			return nil, refuse("SHARD_MISSING", fmt.Sprintf("%s is not finished", x.Name), "run it again: it goes on where it stopped")

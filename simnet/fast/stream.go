@@ -16,6 +16,8 @@ const (
 	forTraffic
 	forNoise
 	forSchedule
+	forPresence
+	forChurn
 )
 
 // maxRuns keeps run·256 + purpose below 2^63.
