@@ -127,6 +127,8 @@ func (p *program) root() *cobra.Command {
 		p.budgetCommand(),
 		p.auctionCommand(),
 		p.scheduleCommand(),
+		p.estimateCommand(),
+		p.tailCommand(),
 		p.demoCommand(),
 		p.simCommand(),
 		p.versionCommand(),
