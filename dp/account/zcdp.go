@@ -2,12 +2,9 @@ package account
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 
 	"github.com/posse-dev/posse"
-	"github.com/posse-dev/posse/dp"
-	"github.com/posse-dev/posse/dp/budget"
 )
 
 // up is the relative amount by which a computed guarantee is raised, more than the
@@ -110,41 +107,6 @@ func ZCDPRho(epsilon, delta float64) (float64, error) {
 		return 0, posse.OutOfRange("epsilon", float(epsilon), "above what any ρ can give at this delta", "")
 	}
 	return low, nil
-}
-
-// FilterLimit returns the kind and limit of the filter that keeps an experiment's
-// promise. δ = 0: pure, the limit is ⌊ε⌋. δ > 0: zCDP with δ split as declared here,
-// nine tenths for the conversion and one tenth for releases that have a δ of their
-// own; ρ = the largest with ε(ρ, 0.9·δ) ≤ ε, in pico-ρ, rounded down.
-func FilterLimit(p dp.Params) (budget.Kind, dp.Spend, error) {
-	if !p.Valid() {
-		return 0, dp.Spend{}, posse.OutOfRange("privacy", "nothing", "parameters of NewParams", "")
-	}
-	if p.Pure() {
-		return budget.Pure, p.Limit(), nil
-	}
-	// the floats enter here; both are rounded towards less privacy loss first
-	epsilon := below(p.Epsilon())
-	conversion := below(new(big.Rat).Mul(p.Delta(), big.NewRat(9, 10)))
-	rho, err := ZCDPRho(epsilon, conversion)
-	if err != nil {
-		return 0, dp.Spend{}, err
-	}
-	pico := math.Floor(rho * float64(dp.PicoPerRho) * (1 - up))
-	limit := dp.Spend{PicoRho: uint64(pico), AttoDelta: p.Limit().AttoDelta / 10}
-	if limit.PicoRho == 0 {
-		return 0, dp.Spend{}, posse.OutOfRange("privacy.epsilon", p.Epsilon().RatString(), "at least one pico-ρ", "")
-	}
-	return budget.ZCDP, limit, nil
-}
-
-// below returns the largest float64 not above x.
-func below(x *big.Rat) float64 {
-	f, exact := x.Float64()
-	if !exact && new(big.Rat).SetFloat64(f).Cmp(x) > 0 {
-		f = math.Nextafter(f, math.Inf(-1))
-	}
-	return f
 }
 
 // minimise returns the least value of a unimodal f on [low, high] and where: a grid

@@ -14,6 +14,10 @@
 // before he draws noise and calls Restore when he starts again, which never
 // forgets a spend, even one beyond the limit.
 //
+// [NewRenyiFilter] adds up at one Rényi order, [GaussianFilter] Gaussian noise on
+// reals; [Windows] has a limit for each window of time besides; [Odometer] and
+// [Ladder] show a running bound where no limit was set. [Split] divides a limit.
+//
 // The filters are valid for spends that are chosen adaptively: Whitehouse, Ramdas,
 // Rogers, Wu 2023; Feldman and Zrnic 2021. A bound that is the best of several
 // accountants is not such a filter, and there is none here.

@@ -18,15 +18,19 @@ const (
 	// ZCDP adds ρ and δ: Σρ ≤ limit and Σδ ≤ limit. A spend of pure ε enters as
 	// ρ = ε²/2, rounded up (Whitehouse et al. 2023; Feldman and Zrnic 2021).
 	ZCDP
+	// Renyi adds Rényi divergence at one order: see [NewRenyiFilter].
+	Renyi
 )
 
-// String returns "pure" or "zcdp".
+// String returns "pure", "zcdp" or "renyi".
 func (k Kind) String() string {
 	switch k {
 	case Pure:
 		return "pure"
 	case ZCDP:
 		return "zcdp"
+	case Renyi:
+		return "renyi"
 	}
 	return "kind(" + strconv.Itoa(int(k)) + ")"
 }
@@ -88,6 +92,9 @@ func (f *Filter) Check(spend dp.Spend) error {
 	return nil
 }
 
+// Cost returns what spend would cost, in the units of the limit.
+func (f *Filter) Cost(spend dp.Spend) (dp.Spend, error) { return f.rule.cost(spend) }
+
 // Restore records a spend of before a restart, as it was given to Charge, with no
 // permit and no refusal: what lies beyond the limit is kept, so that a lowered
 // limit or a doubled record never gives budget back.
@@ -116,6 +123,7 @@ func (f *Filter) Remaining() dp.Spend { return f.rule.limit.Left(f.Spent()) }
 type rule struct {
 	kind  Kind
 	limit dp.Spend
+	order uint64 // of a Rényi rule
 }
 
 func newRule(kind Kind, limit dp.Spend) (rule, error) {
@@ -135,9 +143,10 @@ func newRule(kind Kind, limit dp.Spend) (rule, error) {
 		return rule{}, &posse.Error{
 			Code: posse.InvalidArgument, Reason: "FIELD_UNKNOWN_VALUE", Field: "privacy.filter",
 			Value: kind.String(), Allowed: "pure, zcdp", Message: "privacy.filter is not one of its words",
+			Hint: "for a Rényi order use NewRenyiFilter, for Gaussian noise on reals NewGaussianFilter",
 		}
 	}
-	return rule{kind, limit}, nil
+	return rule{kind: kind, limit: limit}, nil
 }
 
 // ruleOf returns the rule that a limit fits: pure when it has an ε, else zCDP.
@@ -164,6 +173,11 @@ func (r rule) cost(spend dp.Spend) (dp.Spend, error) {
 		return spend, nil
 	case ZCDP:
 		return spend.ZCDP()
+	case Renyi:
+		if spend.AttoDelta != 0 {
+			return refuse("ε or ρ, without a δ, in a Rényi filter", "use a zcdp filter")
+		}
+		return renyiCost(spend, r.order)
 	}
 	return refuse("a spend of a valid filter", "use NewFilter")
 }
