@@ -37,6 +37,7 @@ func (a applier) ApplyBatch(commands [][]byte, indexes []uint64) []any {
 			changed = true
 		case "settle":
 			a.c.machine.View(func(s *state.State) {
+				a.c.history.settled(a.c, s)
 				if err := a.c.openings.settled(s); err != nil { // an auditor's convenience, no promise
 					a.c.config.Log.Warn("the bids of a round can't be kept for an auditor", "why", err)
 				}

@@ -188,6 +188,15 @@ func TestWhoDoesNotDeliverIsLeftOutAndTheAuditorAgrees(t *testing.T) {
 		go n.run(t.Context(), 1_000_000)
 	}
 	require.Eventually(t, func() bool { return c.version() >= 5 }, 20*time.Second, time.Millisecond)
+	told := 0
+	for _, e := range c.leader().WebView().Events {
+		if strings.Contains(e.Text, "most nodes are pivotal") {
+			told++
+			assert.Contains(t, e.Text, "Since round 1")
+			assert.Regexp(t, `a coverage of at most 0\.\d+ mends that`, e.Text)
+		}
+	}
+	assert.Equal(t, 1, told, "an experiment that turned pivotal says so once")
 	bundle := c.bundle()
 	bundle.Threshold = 1
 	audit := verify.AuditPayments(bundle)

@@ -14,6 +14,7 @@ import (
 type history struct {
 	mu       sync.Mutex
 	versions map[string][]said // by experiment, ascending
+	turned   map[string]turn   // by experiment, the first round in which most are pivotal
 	leader   string            // peer id, empty while there is none
 	last     string            // the one before, or the same
 	since    int64             // Unix milliseconds
@@ -27,7 +28,7 @@ type said struct {
 	summary        mechanisms.Summary
 }
 
-func newHistory() *history { return &history{versions: map[string][]said{}} }
+func newHistory() *history { return &history{versions: map[string][]said{}, turned: map[string]turn{}} }
 
 // publish takes in the version that a command has just published.
 func (h *history) publish(c *Coordinator, s *state.State) {

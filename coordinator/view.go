@@ -251,7 +251,7 @@ func webRounds(e *state.Experiment, versions []said) (out []web.Round) {
 	for _, r := range e.Rounds {
 		round := web.Round{
 			ID: int(r.ID), State: web.RoundPublished, Asked: r.Nodes, Granted: r.Granted, Aborted: r.Reason,
-			Information: float64(r.Share) / (1 << 32),
+			Information: float64(r.Share) / (1 << 32), Pivotal: len(r.Pivotal), Reserve: int64(r.Reserve),
 		}
 		if r.Phase == state.Aborted {
 			round.State = web.RoundAborted
@@ -490,6 +490,9 @@ func (c *Coordinator) webEvents(s *state.State) (out []web.Event) {
 				out = append(out, web.Event{Time: at(v.published), Experiment: e.Name, Subject: v.summary.Answer, Text: fmt.Sprintf("is the answer; learning ended with version %d", v.version)})
 				break
 			}
+		}
+		if x, turned := c.history.pivotal(e.Name); turned {
+			out = append(out, web.Event{Time: at(x.time), Experiment: e.Name, Text: x.sentence()})
 		}
 		for _, r := range e.Rounds {
 			if r.Phase == state.Aborted {

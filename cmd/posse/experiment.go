@@ -86,7 +86,7 @@ func (p *program) experimentValidate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.print(v, func() string { return validText(label(args[0]), e) })
+			return p.print(v, func() string { return validText(label(args[0]), e, v, nodes) })
 		},
 	}
 	cmd.Flags().IntVar(&nodes, "nodes", 0, "nodes that will take part, at least 0; 0 is unknown, and what depends on it is not checked")
@@ -95,7 +95,7 @@ func (p *program) experimentValidate() *cobra.Command {
 }
 
 // validText says in a few lines what a valid file costs and buys.
-func validText(name string, e *experiment.Experiment) string {
+func validText(name string, e *experiment.Experiment, v experiment.Validation, nodes int) string {
 	s := experiment.Explain(e)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is valid.\n", name)
@@ -106,6 +106,11 @@ func validText(name string, e *experiment.Experiment) string {
 	fmt.Fprintf(&b, "  policy    %s, %d arms\n", e.Policy.Name, len(e.Problem.Arms))
 	if e.Incentives != nil && e.Incentives.Payments != "none" {
 		fmt.Fprintf(&b, "  payments  at most %s credits a node and round, %s altogether\n", e.Incentives.Reserve, e.Incentives.Budget)
+		if needed := slices.ContainsFunc(v.Warnings, experiment.Warning.Pivotal); nodes > 0 && needed {
+			fmt.Fprintf(&b, "  pivotal   all of %d equal nodes: the reserve is the price\n", nodes)
+		} else if nodes > 0 {
+			fmt.Fprintf(&b, "  pivotal   none of %d equal nodes, in the first round or later\n", nodes)
+		}
 	}
 	return b.String()
 }
@@ -183,6 +188,30 @@ type standing struct {
 	Aborted      uint64  `json:"aborted"`
 	BudgetLeft   int64   `json:"budgetLeft"`
 	Answer       *string `json:"answer"` // null while several arms are alive
+	// Settlement is the newest round that paid, null before the first.
+	Settlement *settlementOf `json:"settlement"`
+}
+
+// settlementOf says what a round's prices depended on; money in micro-credits.
+type settlementOf struct {
+	Round       uint64             `json:"round"`
+	Winners     uint32             `json:"winners"`
+	Pivotal     uint32             `json:"pivotal"`
+	Paid        incentives.Credits `json:"paid"`
+	ReserveCost incentives.Credits `json:"reserveCost"`
+}
+
+// text says it to a person.
+func (s *settlementOf) text() string {
+	if s == nil {
+		return ""
+	}
+	text := fmt.Sprintf("round %d bought %d reports for %s credits, at the reserve %s; %d of %d sellers were pivotal\n",
+		s.Round, s.Winners, s.Paid, s.ReserveCost, s.Pivotal, s.Winners)
+	if 2*s.Pivotal > s.Winners {
+		text += "most are, so the reserve is the price: a lower coverage or more nodes mend that\n"
+	}
+	return text
 }
 
 func standingOf(e *possev1.ExperimentStatus) standing {
@@ -192,6 +221,9 @@ func standingOf(e *possev1.ExperimentStatus) standing {
 	}
 	if a := e.GetAnswer(); a != "" {
 		s.Answer = &a
+	}
+	if x := e.GetSettlement(); x != nil {
+		s.Settlement = &settlementOf{x.GetRound(), x.GetWinners(), x.GetPivotal(), incentives.Credits(x.GetPaidMicro()), incentives.Credits(x.GetReserveCostMicro())}
 	}
 	return s
 }
@@ -306,7 +338,7 @@ func (p *program) experimentShow() *cobra.Command {
 					Message: "there is no experiment of that name", Hint: "posse experiment list shows them all",
 				}
 			}
-			return p.print(all[i], func() string { return p.standingsText(all[i : i+1]) })
+			return p.print(all[i], func() string { return p.standingsText(all[i:i+1]) + all[i].Settlement.text() })
 		},
 	}
 	at = p.coordinatorFlags(cmd)

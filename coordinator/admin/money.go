@@ -2,12 +2,14 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"connectrpc.com/connect"
 
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/coordinator/state"
+	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/incentives/books"
 	"github.com/posse-dev/posse/protocols/possev1"
 	"github.com/posse-dev/posse/protocols/wire"
@@ -15,6 +17,30 @@ import (
 
 func budgetLeft(v *state.State, e *state.Experiment) int64 {
 	return int64(v.Book().Balance(books.Budget(e.Name)))
+}
+
+// settlement sums the newest settled round of an experiment that pays up.
+func settlement(e *state.Experiment) *possev1.Settlement {
+	sum := func(round uint64, winners []state.Payment, pivotal []string, reserve incentives.Credits) *possev1.Settlement {
+		out := &possev1.Settlement{Round: round, Winners: uint32(len(winners)), Pivotal: uint32(len(pivotal))}
+		for _, w := range winners {
+			out.PaidMicro += int64(w.Amount)
+			out.ReserveCostMicro += int64(reserve)
+		}
+		return out
+	}
+	if !e.Rules.Paid {
+		return nil
+	}
+	if r := e.Round; r != nil && len(r.Winners) > 0 {
+		return sum(r.ID, r.Winners, r.Pivotal, r.Reserve)
+	}
+	for _, r := range slices.Backward(e.Rounds) {
+		if len(r.Winners) > 0 {
+			return sum(r.ID, r.Winners, r.Pivotal, r.Reserve)
+		}
+	}
+	return nil
 }
 
 // Books is every account with its balance, and whether they balance.

@@ -72,6 +72,7 @@ func (s service) experiments(v *state.State) (out []*possev1.ExperimentStatus) {
 		status := &possev1.ExperimentStatus{
 			Name: e.Name, State: e.State(), PrivacyUnit: e.Rules.Unit, Nodes: uint32(len(v.Active())),
 			Round: e.Opened, Version: e.Version(), BudgetLeftMicro: budgetLeft(v, e), Published: e.Version(), Aborted: e.Aborted,
+			Settlement: settlement(e),
 		}
 		if file, err := experiment.Read(e.Name, e.File); err == nil {
 			status.PrivacyModel = file.Privacy.Model.String()

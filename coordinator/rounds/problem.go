@@ -6,6 +6,7 @@ import (
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/coordinator/state"
 	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/mechanisms/catalogue"
 	"github.com/posse-dev/posse/mechanisms/statistics"
 	"github.com/posse-dev/posse/protocols/experiment"
 )
@@ -24,17 +25,24 @@ func (t *turn) problem(e *state.Experiment) (*problem, error) {
 	if p := t.problems[e.Name]; p != nil && p.revision == e.Revision {
 		return p, nil
 	}
+	p, err := newProblem(t.config.Catalogue, e)
+	if err != nil {
+		return nil, err
+	}
+	t.problems[e.Name] = p
+	return p, nil
+}
+
+func newProblem(c catalogue.Catalogue, e *state.Experiment) (*problem, error) {
 	file, err := experiment.Read(e.Name, e.File)
 	if err != nil {
 		return nil, err
 	}
-	shared, err := t.config.Catalogue.Shared(file.Policy.Name, file.Settings())
+	shared, err := c.Shared(file.Policy.Name, file.Settings())
 	if err != nil {
 		return nil, err
 	}
-	p := &problem{revision: e.Revision, file: file, shared: shared, descriptors: map[[32]byte]mechanisms.Descriptor{}}
-	t.problems[e.Name] = p
-	return p, nil
+	return &problem{revision: e.Revision, file: file, shared: shared, descriptors: map[[32]byte]mechanisms.Descriptor{}}, nil
 }
 
 // descriptor returns a descriptor that was ever in force, decoded.

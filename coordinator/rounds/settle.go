@@ -11,6 +11,7 @@ import (
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/incentives/auction"
+	"github.com/posse-dev/posse/mechanisms/catalogue"
 	"github.com/posse-dev/posse/mechanisms/statistics"
 	"github.com/posse-dev/posse/protocols/peer"
 	"github.com/posse-dev/posse/protocols/possev1"
@@ -148,12 +149,35 @@ type Lots struct {
 	Struck []string // offers of nodes that won and did not deliver too often, by node
 }
 
+// Depends says how much the open round of an experiment depends on single nodes, and
+// what its target is called: coverage or threshold.
+func Depends(c catalogue.Catalogue, e *state.Experiment) (auction.Dependence, string, error) {
+	p, err := newProblem(c, e)
+	if err != nil {
+		return auction.Dependence{}, "", err
+	}
+	lots, err := p.lots(e)
+	if err != nil {
+		return auction.Dependence{}, "", err
+	}
+	target := "coverage"
+	if lots.Rule.Threshold != 0 {
+		target = "threshold"
+	}
+	depends, err := auction.Depends(lots.Rule, lots.Offers)
+	return depends, target, err
+}
+
 // lots reads the recorded offers.
 func (t *turn) lots(e *state.Experiment) (Lots, error) {
 	p, err := t.problem(e)
 	if err != nil {
 		return Lots{}, err
 	}
+	return p.lots(e)
+}
+
+func (p *problem) lots(e *state.Experiment) (Lots, error) {
 	var parts []*state.Part
 	if v := e.Newest(); v != nil {
 		parts = v.Parts

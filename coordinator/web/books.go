@@ -157,18 +157,20 @@ func (d *booksDetail) payees(e *Experiment) {
 func roundsPaid(e *Experiment, b *Books) *figure {
 	var sums []int64
 	var ids []int
-	var sellers []int
-	var total, highest int64
+	var sellers, needed []int
+	var total, highest, atReserve int64
+	pivotal, sold := 0, 0
 	for _, r := range e.Rounds {
 		if r.State != RoundPublished {
 			continue
 		}
 		var sum int64
+		pivotal, sold, atReserve = pivotal+r.Pivotal, sold+len(r.Payments), atReserve+int64(len(r.Payments))*r.Reserve
 		for _, p := range r.Payments {
 			sum += p.Amount
 			highest = max(highest, p.Amount)
 		}
-		sums, ids, sellers = append(sums, sum), append(ids, r.ID), append(sellers, len(r.Bought))
+		sums, ids, sellers, needed = append(sums, sum), append(ids, r.ID), append(sellers, len(r.Bought)), append(needed, r.Pivotal)
 		total += sum
 	}
 	if len(sums) == 0 {
@@ -190,17 +192,21 @@ func roundsPaid(e *Experiment, b *Books) *figure {
 			f.Note += " A payment of " + credits(highest) + " was above the reserve of " + credits(b.Reserve) + "."
 		}
 	}
+	if atReserve > 0 {
+		f.Note += fmt.Sprintf(" At the reserve the same reports would have cost %s instead of %s; %s of %s sellers were pivotal.",
+			credits(atReserve), credits(total), count(pivotal), count(sold))
+	}
 	if len(sums) > 1 {
 		f.Chart = paidChart(sums, ids, mean, e)
 	}
-	t := &table{Caption: "Paid by round", Head: []string{"Round", "Paid", "Sellers"}}
-	type row struct{ id, seller, i int }
+	t := &table{Caption: "Paid by round", Head: []string{"Round", "Paid", "Sellers", "Pivotal"}}
+	type row struct{ id, seller, pivotal, i int }
 	var rows []row
 	for i := range sums {
-		rows = append(rows, row{ids[i], sellers[i], i})
+		rows = append(rows, row{ids[i], sellers[i], needed[i], i})
 	}
 	for _, r := range thinned(rows, 12) {
-		t.Rows = append(t.Rows, []string{count(r.id), credits(sums[r.i]), count(r.seller)})
+		t.Rows = append(t.Rows, []string{count(r.id), credits(sums[r.i]), count(r.seller), count(r.pivotal)})
 	}
 	f.Twin = t
 	f.Below = f.Chart == ""

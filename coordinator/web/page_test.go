@@ -149,6 +149,18 @@ func TestTroubleIsSaidFirst(t *testing.T) {
 		}
 		assert.True(t, strings.Contains(b.page(t, "/"), "Not answering: r2 and r3."))
 	})
+	t.Run("what prices depended on", func(t *testing.T) {
+		b := open(t, sample())
+		assert.Contains(t, b.page(t, "/books"), "At the reserve the same reports would have cost")
+		assert.Regexp(t, `\d+ of \d+ sellers were pivotal`, b.page(t, "/books"))
+		assert.Contains(t, b.page(t, "/rounds"), ">Pivotal</th>")
+		free := sample()
+		for i := range free.Experiments[0].Rounds {
+			free.Experiments[0].Rounds[i].Reserve, free.Experiments[0].Rounds[i].Pivotal = 0, 0
+		}
+		b = open(t, free)
+		assert.NotContains(t, b.page(t, "/rounds"), ">Pivotal</th>", "nobody is paid")
+	})
 	t.Run("books do not balance", func(t *testing.T) {
 		v := sample()
 		v.Books.Balanced, v.Books.Credit, v.Books.Since = false, v.Books.Credit+1, 204

@@ -37,14 +37,15 @@ type roundsDetail struct {
 	Older     *link
 	Newer     *link
 	ArmsShown bool
+	PaidShown bool
 }
 
 // roundRow is one round's line.
 type roundRow struct {
-	ID, Time, Offers, Information, Paid, Took, Granted, Alive string
-	Bought, Phases                                            template.HTML
-	State                                                     *state
-	Why                                                       string
+	ID, Time, Offers, Information, Paid, Pivotal, Took, Granted, Alive string
+	Bought, Phases                                                     template.HTML
+	State                                                              *state
+	Why                                                                string
 }
 
 // roundsPage answers: does it run, and whose information was bought?
@@ -188,6 +189,7 @@ func (d *roundsDetail) list(v View, q query, e *Experiment) {
 	for _, r := range rounds {
 		longest = max(longest, r.took())
 		d.ArmsShown = d.ArmsShown || r.Alive > 0
+		d.PaidShown = d.PaidShown || r.Reserve > 0
 	}
 	top := niceDuration(longest)
 	d.Scale = "Phases, 0 to " + duration(top)
@@ -249,6 +251,9 @@ func (r Round) row(v View, e *Experiment, names []string, top time.Duration) rou
 		paid += p.Amount
 	}
 	row.Information, row.Paid, row.Took = percent(r.Information), credits(paid), duration(r.took())
+	if r.Reserve > 0 {
+		row.Pivotal = count(r.Pivotal)
+	}
 	row.Phases = r.phases(top)
 	row.Granted = joined(r.Granted)
 	if n := len(e.Members); n > 0 && len(r.Granted) == n {

@@ -85,6 +85,7 @@ func sample() View {
 				r.Granted = append(r.Granted, name)
 			}
 		}
+		r.Reserve, r.Pivotal = 10*micros, len(r.Payments)/3
 		e.Rounds = append(e.Rounds, r)
 		x := float64(id)
 		estimate := -0.133 + 0.075*(1-math.Exp(-x/6)) + 0.006*math.Sin(x)/x

@@ -169,6 +169,8 @@ type Round struct {
 	Asked                           int // nodes that were asked for an offer
 	Offered, Bought, Granted        []string
 	Payments                        []Payment
+	Pivotal                         int     // sellers without whom the rest could not cover the target: paid the reserve
+	Reserve                         int64   // most that one seller could be paid, millionths of a credit; 0: nobody is paid
 	Information                     float64 // share of the information on offer that was bought, [0, 1]
 	Alive                           int     // arms left afterwards; 0: not said
 	Aborted                         string  // why, when aborted

@@ -14,6 +14,11 @@ type Warning struct {
 	Message string `json:"message"`
 }
 
+// Pivotal reports whether the warning is that all of equal nodes are pivotal.
+func (w Warning) Pivotal() bool {
+	return w.Field == "incentives.coverage" || w.Field == "incentives.threshold"
+}
+
 // Deployment is what the one who asks knows about where an experiment will run; 0
 // is unknown, and what depends on it is then not warned about.
 type Deployment struct {
@@ -62,7 +67,7 @@ func (e *Experiment) Warnings(where Deployment) []Warning {
 		if e.Incentives.Threshold.Sign() > 0 {
 			field = "incentives.threshold"
 		}
-		warn(field, "each of %d equal nodes would be pivotal and be paid the reserve: lower %s", where.Nodes, field)
+		warn(field, "each of %d equal nodes would be pivotal and be paid the reserve%s: lower %s%s", where.Nodes, e.pivotalWhen(), field, e.mend(where.Nodes))
 	}
 	return out
 }
@@ -97,4 +102,28 @@ func (e *Experiment) pivotal(n int) bool {
 		}
 	}
 	return false
+}
+
+// pivotalWhen says when equal nodes that are pivotal somewhere are.
+func (e *Experiment) pivotalWhen() string {
+	if e.Incentives.Coverage.Sign() > 0 {
+		return " once a round adds little to what is published"
+	}
+	return " from the first round on"
+}
+
+// mend is the largest target with which equal nodes are not pivotal, in words.
+func (e *Experiment) mend(n int) string {
+	rest := big.NewRat(int64(n-1), int64(n))
+	if e.Incentives.Threshold.Sign() > 0 {
+		one := new(big.Rat).Set(rest)
+		for range len(e.Problem.Arms) - 1 {
+			rest.Mul(rest, one)
+		}
+	}
+	thousandths := new(big.Int).Quo(new(big.Int).Mul(rest.Num(), big.NewInt(1000)), rest.Denom())
+	if thousandths.Sign() == 0 {
+		return ", or ask more nodes: with these nothing mends it"
+	}
+	return fmt.Sprintf(" to at most 0.%03d", thousandths.Int64())
 }

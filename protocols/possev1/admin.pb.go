@@ -270,6 +270,7 @@ type ExperimentStatus struct {
 	Answer          string                 `protobuf:"bytes,9,opt,name=answer,proto3" json:"answer,omitempty"`
 	Published       uint64                 `protobuf:"varint,10,opt,name=published,proto3" json:"published,omitempty"`
 	Aborted         uint64                 `protobuf:"varint,11,opt,name=aborted,proto3" json:"aborted,omitempty"`
+	Settlement      *Settlement            `protobuf:"bytes,12,opt,name=settlement,proto3" json:"settlement,omitempty"` // of the newest round that paid; none yet: absent
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -381,6 +382,90 @@ func (x *ExperimentStatus) GetAborted() uint64 {
 	return 0
 }
 
+func (x *ExperimentStatus) GetSettlement() *Settlement {
+	if x != nil {
+		return x.Settlement
+	}
+	return nil
+}
+
+// Settlement says what a round's prices depended on. Money if all winners deliver.
+type Settlement struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Round            uint64                 `protobuf:"varint,1,opt,name=round,proto3" json:"round,omitempty"`
+	Winners          uint32                 `protobuf:"varint,2,opt,name=winners,proto3" json:"winners,omitempty"`
+	Pivotal          uint32                 `protobuf:"varint,3,opt,name=pivotal,proto3" json:"pivotal,omitempty"` // of the winners: without one the rest can't cover the target
+	PaidMicro        int64                  `protobuf:"varint,4,opt,name=paid_micro,json=paidMicro,proto3" json:"paid_micro,omitempty"`
+	ReserveCostMicro int64                  `protobuf:"varint,5,opt,name=reserve_cost_micro,json=reserveCostMicro,proto3" json:"reserve_cost_micro,omitempty"` // of the same winners
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Settlement) Reset() {
+	*x = Settlement{}
+	mi := &file_possev1_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settlement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settlement) ProtoMessage() {}
+
+func (x *Settlement) ProtoReflect() protoreflect.Message {
+	mi := &file_possev1_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settlement.ProtoReflect.Descriptor instead.
+func (*Settlement) Descriptor() ([]byte, []int) {
+	return file_possev1_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Settlement) GetRound() uint64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Settlement) GetWinners() uint32 {
+	if x != nil {
+		return x.Winners
+	}
+	return 0
+}
+
+func (x *Settlement) GetPivotal() uint32 {
+	if x != nil {
+		return x.Pivotal
+	}
+	return 0
+}
+
+func (x *Settlement) GetPaidMicro() int64 {
+	if x != nil {
+		return x.PaidMicro
+	}
+	return 0
+}
+
+func (x *Settlement) GetReserveCostMicro() int64 {
+	if x != nil {
+		return x.ReserveCostMicro
+	}
+	return 0
+}
+
 type ApplyExperimentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Filename      string                 `protobuf:"bytes,1,opt,name=filename,proto3" json:"filename,omitempty"`
@@ -392,7 +477,7 @@ type ApplyExperimentRequest struct {
 
 func (x *ApplyExperimentRequest) Reset() {
 	*x = ApplyExperimentRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[4]
+	mi := &file_possev1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -404,7 +489,7 @@ func (x *ApplyExperimentRequest) String() string {
 func (*ApplyExperimentRequest) ProtoMessage() {}
 
 func (x *ApplyExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[4]
+	mi := &file_possev1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -417,7 +502,7 @@ func (x *ApplyExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyExperimentRequest.ProtoReflect.Descriptor instead.
 func (*ApplyExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{4}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ApplyExperimentRequest) GetFilename() string {
@@ -453,7 +538,7 @@ type ApplyExperimentResponse struct {
 
 func (x *ApplyExperimentResponse) Reset() {
 	*x = ApplyExperimentResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[5]
+	mi := &file_possev1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -465,7 +550,7 @@ func (x *ApplyExperimentResponse) String() string {
 func (*ApplyExperimentResponse) ProtoMessage() {}
 
 func (x *ApplyExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[5]
+	mi := &file_possev1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -478,7 +563,7 @@ func (x *ApplyExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyExperimentResponse.ProtoReflect.Descriptor instead.
 func (*ApplyExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{5}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ApplyExperimentResponse) GetName() string {
@@ -517,7 +602,7 @@ type ListExperimentsRequest struct {
 
 func (x *ListExperimentsRequest) Reset() {
 	*x = ListExperimentsRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[6]
+	mi := &file_possev1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -529,7 +614,7 @@ func (x *ListExperimentsRequest) String() string {
 func (*ListExperimentsRequest) ProtoMessage() {}
 
 func (x *ListExperimentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[6]
+	mi := &file_possev1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -542,7 +627,7 @@ func (x *ListExperimentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExperimentsRequest.ProtoReflect.Descriptor instead.
 func (*ListExperimentsRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{6}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 type ListExperimentsResponse struct {
@@ -554,7 +639,7 @@ type ListExperimentsResponse struct {
 
 func (x *ListExperimentsResponse) Reset() {
 	*x = ListExperimentsResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[7]
+	mi := &file_possev1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +651,7 @@ func (x *ListExperimentsResponse) String() string {
 func (*ListExperimentsResponse) ProtoMessage() {}
 
 func (x *ListExperimentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[7]
+	mi := &file_possev1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +664,7 @@ func (x *ListExperimentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExperimentsResponse.ProtoReflect.Descriptor instead.
 func (*ListExperimentsResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{7}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListExperimentsResponse) GetExperiments() []*ExperimentStatus {
@@ -598,7 +683,7 @@ type CloseExperimentRequest struct {
 
 func (x *CloseExperimentRequest) Reset() {
 	*x = CloseExperimentRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[8]
+	mi := &file_possev1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +695,7 @@ func (x *CloseExperimentRequest) String() string {
 func (*CloseExperimentRequest) ProtoMessage() {}
 
 func (x *CloseExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[8]
+	mi := &file_possev1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +708,7 @@ func (x *CloseExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseExperimentRequest.ProtoReflect.Descriptor instead.
 func (*CloseExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{8}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CloseExperimentRequest) GetName() string {
@@ -641,7 +726,7 @@ type CloseExperimentResponse struct {
 
 func (x *CloseExperimentResponse) Reset() {
 	*x = CloseExperimentResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[9]
+	mi := &file_possev1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +738,7 @@ func (x *CloseExperimentResponse) String() string {
 func (*CloseExperimentResponse) ProtoMessage() {}
 
 func (x *CloseExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[9]
+	mi := &file_possev1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +751,7 @@ func (x *CloseExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseExperimentResponse.ProtoReflect.Descriptor instead.
 func (*CloseExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{9}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 type CreateInviteRequest struct {
@@ -682,7 +767,7 @@ type CreateInviteRequest struct {
 
 func (x *CreateInviteRequest) Reset() {
 	*x = CreateInviteRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[10]
+	mi := &file_possev1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +779,7 @@ func (x *CreateInviteRequest) String() string {
 func (*CreateInviteRequest) ProtoMessage() {}
 
 func (x *CreateInviteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[10]
+	mi := &file_possev1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +792,7 @@ func (x *CreateInviteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInviteRequest.ProtoReflect.Descriptor instead.
 func (*CreateInviteRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{10}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CreateInviteRequest) GetName() string {
@@ -755,7 +840,7 @@ type CreateInviteResponse struct {
 
 func (x *CreateInviteResponse) Reset() {
 	*x = CreateInviteResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[11]
+	mi := &file_possev1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +852,7 @@ func (x *CreateInviteResponse) String() string {
 func (*CreateInviteResponse) ProtoMessage() {}
 
 func (x *CreateInviteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[11]
+	mi := &file_possev1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +865,7 @@ func (x *CreateInviteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateInviteResponse.ProtoReflect.Descriptor instead.
 func (*CreateInviteResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{11}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateInviteResponse) GetToken() string {
@@ -805,7 +890,7 @@ type ListInvitesRequest struct {
 
 func (x *ListInvitesRequest) Reset() {
 	*x = ListInvitesRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[12]
+	mi := &file_possev1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +902,7 @@ func (x *ListInvitesRequest) String() string {
 func (*ListInvitesRequest) ProtoMessage() {}
 
 func (x *ListInvitesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[12]
+	mi := &file_possev1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +915,7 @@ func (x *ListInvitesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInvitesRequest.ProtoReflect.Descriptor instead.
 func (*ListInvitesRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{12}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 type ListInvitesResponse struct {
@@ -842,7 +927,7 @@ type ListInvitesResponse struct {
 
 func (x *ListInvitesResponse) Reset() {
 	*x = ListInvitesResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[13]
+	mi := &file_possev1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -854,7 +939,7 @@ func (x *ListInvitesResponse) String() string {
 func (*ListInvitesResponse) ProtoMessage() {}
 
 func (x *ListInvitesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[13]
+	mi := &file_possev1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -867,7 +952,7 @@ func (x *ListInvitesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInvitesResponse.ProtoReflect.Descriptor instead.
 func (*ListInvitesResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{13}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListInvitesResponse) GetInvites() []*Invite {
@@ -890,7 +975,7 @@ type Invite struct {
 
 func (x *Invite) Reset() {
 	*x = Invite{}
-	mi := &file_possev1_admin_proto_msgTypes[14]
+	mi := &file_possev1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +987,7 @@ func (x *Invite) String() string {
 func (*Invite) ProtoMessage() {}
 
 func (x *Invite) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[14]
+	mi := &file_possev1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +1000,7 @@ func (x *Invite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invite.ProtoReflect.Descriptor instead.
 func (*Invite) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{14}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Invite) GetName() string {
@@ -962,7 +1047,7 @@ type RevokeInviteRequest struct {
 
 func (x *RevokeInviteRequest) Reset() {
 	*x = RevokeInviteRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[15]
+	mi := &file_possev1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1059,7 @@ func (x *RevokeInviteRequest) String() string {
 func (*RevokeInviteRequest) ProtoMessage() {}
 
 func (x *RevokeInviteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[15]
+	mi := &file_possev1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1072,7 @@ func (x *RevokeInviteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeInviteRequest.ProtoReflect.Descriptor instead.
 func (*RevokeInviteRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{15}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RevokeInviteRequest) GetName() string {
@@ -1005,7 +1090,7 @@ type RevokeInviteResponse struct {
 
 func (x *RevokeInviteResponse) Reset() {
 	*x = RevokeInviteResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[16]
+	mi := &file_possev1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1102,7 @@ func (x *RevokeInviteResponse) String() string {
 func (*RevokeInviteResponse) ProtoMessage() {}
 
 func (x *RevokeInviteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[16]
+	mi := &file_possev1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1115,7 @@ func (x *RevokeInviteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeInviteResponse.ProtoReflect.Descriptor instead.
 func (*RevokeInviteResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{16}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 type RevokeNodeRequest struct {
@@ -1042,7 +1127,7 @@ type RevokeNodeRequest struct {
 
 func (x *RevokeNodeRequest) Reset() {
 	*x = RevokeNodeRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[17]
+	mi := &file_possev1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1139,7 @@ func (x *RevokeNodeRequest) String() string {
 func (*RevokeNodeRequest) ProtoMessage() {}
 
 func (x *RevokeNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[17]
+	mi := &file_possev1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1152,7 @@ func (x *RevokeNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeNodeRequest.ProtoReflect.Descriptor instead.
 func (*RevokeNodeRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{17}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RevokeNodeRequest) GetName() string {
@@ -1085,7 +1170,7 @@ type RevokeNodeResponse struct {
 
 func (x *RevokeNodeResponse) Reset() {
 	*x = RevokeNodeResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[18]
+	mi := &file_possev1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1182,7 @@ func (x *RevokeNodeResponse) String() string {
 func (*RevokeNodeResponse) ProtoMessage() {}
 
 func (x *RevokeNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[18]
+	mi := &file_possev1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1195,7 @@ func (x *RevokeNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeNodeResponse.ProtoReflect.Descriptor instead.
 func (*RevokeNodeResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{18}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 type TransferLeadershipRequest struct {
@@ -1121,7 +1206,7 @@ type TransferLeadershipRequest struct {
 
 func (x *TransferLeadershipRequest) Reset() {
 	*x = TransferLeadershipRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[19]
+	mi := &file_possev1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1133,7 +1218,7 @@ func (x *TransferLeadershipRequest) String() string {
 func (*TransferLeadershipRequest) ProtoMessage() {}
 
 func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[19]
+	mi := &file_possev1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1146,7 +1231,7 @@ func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeadershipRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeadershipRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{19}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 type TransferLeadershipResponse struct {
@@ -1158,7 +1243,7 @@ type TransferLeadershipResponse struct {
 
 func (x *TransferLeadershipResponse) Reset() {
 	*x = TransferLeadershipResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[20]
+	mi := &file_possev1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1170,7 +1255,7 @@ func (x *TransferLeadershipResponse) String() string {
 func (*TransferLeadershipResponse) ProtoMessage() {}
 
 func (x *TransferLeadershipResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[20]
+	mi := &file_possev1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1183,7 +1268,7 @@ func (x *TransferLeadershipResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeadershipResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeadershipResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{20}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TransferLeadershipResponse) GetLeader() string {
@@ -1201,7 +1286,7 @@ type BooksRequest struct {
 
 func (x *BooksRequest) Reset() {
 	*x = BooksRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[21]
+	mi := &file_possev1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1298,7 @@ func (x *BooksRequest) String() string {
 func (*BooksRequest) ProtoMessage() {}
 
 func (x *BooksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[21]
+	mi := &file_possev1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1311,7 @@ func (x *BooksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BooksRequest.ProtoReflect.Descriptor instead.
 func (*BooksRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{21}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 type BooksResponse struct {
@@ -1240,7 +1325,7 @@ type BooksResponse struct {
 
 func (x *BooksResponse) Reset() {
 	*x = BooksResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[22]
+	mi := &file_possev1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1252,7 +1337,7 @@ func (x *BooksResponse) String() string {
 func (*BooksResponse) ProtoMessage() {}
 
 func (x *BooksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[22]
+	mi := &file_possev1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1265,7 +1350,7 @@ func (x *BooksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BooksResponse.ProtoReflect.Descriptor instead.
 func (*BooksResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{22}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BooksResponse) GetAccounts() []*Account {
@@ -1299,7 +1384,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_possev1_admin_proto_msgTypes[23]
+	mi := &file_possev1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1311,7 +1396,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[23]
+	mi := &file_possev1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1324,7 +1409,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{23}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Account) GetName() string {
@@ -1352,7 +1437,7 @@ type WithdrawRequest struct {
 
 func (x *WithdrawRequest) Reset() {
 	*x = WithdrawRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[24]
+	mi := &file_possev1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1364,7 +1449,7 @@ func (x *WithdrawRequest) String() string {
 func (*WithdrawRequest) ProtoMessage() {}
 
 func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[24]
+	mi := &file_possev1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1377,7 +1462,7 @@ func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{24}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WithdrawRequest) GetNode() string {
@@ -1410,7 +1495,7 @@ type WithdrawResponse struct {
 
 func (x *WithdrawResponse) Reset() {
 	*x = WithdrawResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[25]
+	mi := &file_possev1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1507,7 @@ func (x *WithdrawResponse) String() string {
 func (*WithdrawResponse) ProtoMessage() {}
 
 func (x *WithdrawResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[25]
+	mi := &file_possev1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1520,7 @@ func (x *WithdrawResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{25}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WithdrawResponse) GetLeftMicro() int64 {
@@ -1455,7 +1540,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[26]
+	mi := &file_possev1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1552,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[26]
+	mi := &file_possev1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1565,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{26}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LogRequest) GetFrom() uint64 {
@@ -1510,7 +1595,7 @@ type LogResponse struct {
 
 func (x *LogResponse) Reset() {
 	*x = LogResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[27]
+	mi := &file_possev1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1522,7 +1607,7 @@ func (x *LogResponse) String() string {
 func (*LogResponse) ProtoMessage() {}
 
 func (x *LogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[27]
+	mi := &file_possev1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +1620,7 @@ func (x *LogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogResponse.ProtoReflect.Descriptor instead.
 func (*LogResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{27}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LogResponse) GetSize() uint64 {
@@ -1582,7 +1667,7 @@ type OpeningsRequest struct {
 
 func (x *OpeningsRequest) Reset() {
 	*x = OpeningsRequest{}
-	mi := &file_possev1_admin_proto_msgTypes[28]
+	mi := &file_possev1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +1679,7 @@ func (x *OpeningsRequest) String() string {
 func (*OpeningsRequest) ProtoMessage() {}
 
 func (x *OpeningsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[28]
+	mi := &file_possev1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +1692,7 @@ func (x *OpeningsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpeningsRequest.ProtoReflect.Descriptor instead.
 func (*OpeningsRequest) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{28}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *OpeningsRequest) GetFrom() uint64 {
@@ -1626,7 +1711,7 @@ type OpeningsResponse struct {
 
 func (x *OpeningsResponse) Reset() {
 	*x = OpeningsResponse{}
-	mi := &file_possev1_admin_proto_msgTypes[29]
+	mi := &file_possev1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1723,7 @@ func (x *OpeningsResponse) String() string {
 func (*OpeningsResponse) ProtoMessage() {}
 
 func (x *OpeningsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[29]
+	mi := &file_possev1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1736,7 @@ func (x *OpeningsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpeningsResponse.ProtoReflect.Descriptor instead.
 func (*OpeningsResponse) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{29}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OpeningsResponse) GetOpenings() []*Opening {
@@ -1674,7 +1759,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_possev1_admin_proto_msgTypes[30]
+	mi := &file_possev1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1686,7 +1771,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_admin_proto_msgTypes[30]
+	mi := &file_possev1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1699,7 +1784,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_possev1_admin_proto_rawDescGZIP(), []int{30}
+	return file_possev1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Opening) GetExperiment() string {
@@ -1761,7 +1846,7 @@ const file_possev1_admin_proto_rawDesc = "" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x14\n" +
 	"\x05voter\x18\x04 \x01(\bR\x05voter\x12\x18\n" +
 	"\ahealthy\x18\x05 \x01(\bR\ahealthy\x12\x10\n" +
-	"\x03lag\x18\x06 \x01(\x04R\x03lag\"\xc6\x02\n" +
+	"\x03lag\x18\x06 \x01(\x04R\x03lag\"\xfc\x02\n" +
 	"\x10ExperimentStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12#\n" +
@@ -1774,7 +1859,18 @@ const file_possev1_admin_proto_rawDesc = "" +
 	"\x06answer\x18\t \x01(\tR\x06answer\x12\x1c\n" +
 	"\tpublished\x18\n" +
 	" \x01(\x04R\tpublished\x12\x18\n" +
-	"\aaborted\x18\v \x01(\x04R\aaborted\"a\n" +
+	"\aaborted\x18\v \x01(\x04R\aaborted\x124\n" +
+	"\n" +
+	"settlement\x18\f \x01(\v2\x14.posse.v1.SettlementR\n" +
+	"settlement\"\xa3\x01\n" +
+	"\n" +
+	"Settlement\x12\x14\n" +
+	"\x05round\x18\x01 \x01(\x04R\x05round\x12\x18\n" +
+	"\awinners\x18\x02 \x01(\rR\awinners\x12\x18\n" +
+	"\apivotal\x18\x03 \x01(\rR\apivotal\x12\x1d\n" +
+	"\n" +
+	"paid_micro\x18\x04 \x01(\x03R\tpaidMicro\x12,\n" +
+	"\x12reserve_cost_micro\x18\x05 \x01(\x03R\x10reserveCostMicro\"a\n" +
 	"\x16ApplyExperimentRequest\x12\x1a\n" +
 	"\bfilename\x18\x01 \x01(\tR\bfilename\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\fR\x04file\x12\x17\n" +
@@ -1884,78 +1980,80 @@ func file_possev1_admin_proto_rawDescGZIP() []byte {
 	return file_possev1_admin_proto_rawDescData
 }
 
-var file_possev1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_possev1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_possev1_admin_proto_goTypes = []any{
 	(*StatusRequest)(nil),              // 0: posse.v1.StatusRequest
 	(*StatusResponse)(nil),             // 1: posse.v1.StatusResponse
 	(*Member)(nil),                     // 2: posse.v1.Member
 	(*ExperimentStatus)(nil),           // 3: posse.v1.ExperimentStatus
-	(*ApplyExperimentRequest)(nil),     // 4: posse.v1.ApplyExperimentRequest
-	(*ApplyExperimentResponse)(nil),    // 5: posse.v1.ApplyExperimentResponse
-	(*ListExperimentsRequest)(nil),     // 6: posse.v1.ListExperimentsRequest
-	(*ListExperimentsResponse)(nil),    // 7: posse.v1.ListExperimentsResponse
-	(*CloseExperimentRequest)(nil),     // 8: posse.v1.CloseExperimentRequest
-	(*CloseExperimentResponse)(nil),    // 9: posse.v1.CloseExperimentResponse
-	(*CreateInviteRequest)(nil),        // 10: posse.v1.CreateInviteRequest
-	(*CreateInviteResponse)(nil),       // 11: posse.v1.CreateInviteResponse
-	(*ListInvitesRequest)(nil),         // 12: posse.v1.ListInvitesRequest
-	(*ListInvitesResponse)(nil),        // 13: posse.v1.ListInvitesResponse
-	(*Invite)(nil),                     // 14: posse.v1.Invite
-	(*RevokeInviteRequest)(nil),        // 15: posse.v1.RevokeInviteRequest
-	(*RevokeInviteResponse)(nil),       // 16: posse.v1.RevokeInviteResponse
-	(*RevokeNodeRequest)(nil),          // 17: posse.v1.RevokeNodeRequest
-	(*RevokeNodeResponse)(nil),         // 18: posse.v1.RevokeNodeResponse
-	(*TransferLeadershipRequest)(nil),  // 19: posse.v1.TransferLeadershipRequest
-	(*TransferLeadershipResponse)(nil), // 20: posse.v1.TransferLeadershipResponse
-	(*BooksRequest)(nil),               // 21: posse.v1.BooksRequest
-	(*BooksResponse)(nil),              // 22: posse.v1.BooksResponse
-	(*Account)(nil),                    // 23: posse.v1.Account
-	(*WithdrawRequest)(nil),            // 24: posse.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),           // 25: posse.v1.WithdrawResponse
-	(*LogRequest)(nil),                 // 26: posse.v1.LogRequest
-	(*LogResponse)(nil),                // 27: posse.v1.LogResponse
-	(*OpeningsRequest)(nil),            // 28: posse.v1.OpeningsRequest
-	(*OpeningsResponse)(nil),           // 29: posse.v1.OpeningsResponse
-	(*Opening)(nil),                    // 30: posse.v1.Opening
+	(*Settlement)(nil),                 // 4: posse.v1.Settlement
+	(*ApplyExperimentRequest)(nil),     // 5: posse.v1.ApplyExperimentRequest
+	(*ApplyExperimentResponse)(nil),    // 6: posse.v1.ApplyExperimentResponse
+	(*ListExperimentsRequest)(nil),     // 7: posse.v1.ListExperimentsRequest
+	(*ListExperimentsResponse)(nil),    // 8: posse.v1.ListExperimentsResponse
+	(*CloseExperimentRequest)(nil),     // 9: posse.v1.CloseExperimentRequest
+	(*CloseExperimentResponse)(nil),    // 10: posse.v1.CloseExperimentResponse
+	(*CreateInviteRequest)(nil),        // 11: posse.v1.CreateInviteRequest
+	(*CreateInviteResponse)(nil),       // 12: posse.v1.CreateInviteResponse
+	(*ListInvitesRequest)(nil),         // 13: posse.v1.ListInvitesRequest
+	(*ListInvitesResponse)(nil),        // 14: posse.v1.ListInvitesResponse
+	(*Invite)(nil),                     // 15: posse.v1.Invite
+	(*RevokeInviteRequest)(nil),        // 16: posse.v1.RevokeInviteRequest
+	(*RevokeInviteResponse)(nil),       // 17: posse.v1.RevokeInviteResponse
+	(*RevokeNodeRequest)(nil),          // 18: posse.v1.RevokeNodeRequest
+	(*RevokeNodeResponse)(nil),         // 19: posse.v1.RevokeNodeResponse
+	(*TransferLeadershipRequest)(nil),  // 20: posse.v1.TransferLeadershipRequest
+	(*TransferLeadershipResponse)(nil), // 21: posse.v1.TransferLeadershipResponse
+	(*BooksRequest)(nil),               // 22: posse.v1.BooksRequest
+	(*BooksResponse)(nil),              // 23: posse.v1.BooksResponse
+	(*Account)(nil),                    // 24: posse.v1.Account
+	(*WithdrawRequest)(nil),            // 25: posse.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),           // 26: posse.v1.WithdrawResponse
+	(*LogRequest)(nil),                 // 27: posse.v1.LogRequest
+	(*LogResponse)(nil),                // 28: posse.v1.LogResponse
+	(*OpeningsRequest)(nil),            // 29: posse.v1.OpeningsRequest
+	(*OpeningsResponse)(nil),           // 30: posse.v1.OpeningsResponse
+	(*Opening)(nil),                    // 31: posse.v1.Opening
 }
 var file_possev1_admin_proto_depIdxs = []int32{
 	2,  // 0: posse.v1.StatusResponse.members:type_name -> posse.v1.Member
 	3,  // 1: posse.v1.StatusResponse.experiments:type_name -> posse.v1.ExperimentStatus
-	3,  // 2: posse.v1.ListExperimentsResponse.experiments:type_name -> posse.v1.ExperimentStatus
-	14, // 3: posse.v1.ListInvitesResponse.invites:type_name -> posse.v1.Invite
-	23, // 4: posse.v1.BooksResponse.accounts:type_name -> posse.v1.Account
-	30, // 5: posse.v1.OpeningsResponse.openings:type_name -> posse.v1.Opening
-	0,  // 6: posse.v1.AdminService.Status:input_type -> posse.v1.StatusRequest
-	4,  // 7: posse.v1.AdminService.ApplyExperiment:input_type -> posse.v1.ApplyExperimentRequest
-	6,  // 8: posse.v1.AdminService.ListExperiments:input_type -> posse.v1.ListExperimentsRequest
-	8,  // 9: posse.v1.AdminService.CloseExperiment:input_type -> posse.v1.CloseExperimentRequest
-	10, // 10: posse.v1.AdminService.CreateInvite:input_type -> posse.v1.CreateInviteRequest
-	12, // 11: posse.v1.AdminService.ListInvites:input_type -> posse.v1.ListInvitesRequest
-	15, // 12: posse.v1.AdminService.RevokeInvite:input_type -> posse.v1.RevokeInviteRequest
-	17, // 13: posse.v1.AdminService.RevokeNode:input_type -> posse.v1.RevokeNodeRequest
-	19, // 14: posse.v1.AdminService.TransferLeadership:input_type -> posse.v1.TransferLeadershipRequest
-	21, // 15: posse.v1.AdminService.Books:input_type -> posse.v1.BooksRequest
-	24, // 16: posse.v1.AdminService.Withdraw:input_type -> posse.v1.WithdrawRequest
-	26, // 17: posse.v1.AdminService.Log:input_type -> posse.v1.LogRequest
-	28, // 18: posse.v1.AdminService.Openings:input_type -> posse.v1.OpeningsRequest
-	1,  // 19: posse.v1.AdminService.Status:output_type -> posse.v1.StatusResponse
-	5,  // 20: posse.v1.AdminService.ApplyExperiment:output_type -> posse.v1.ApplyExperimentResponse
-	7,  // 21: posse.v1.AdminService.ListExperiments:output_type -> posse.v1.ListExperimentsResponse
-	9,  // 22: posse.v1.AdminService.CloseExperiment:output_type -> posse.v1.CloseExperimentResponse
-	11, // 23: posse.v1.AdminService.CreateInvite:output_type -> posse.v1.CreateInviteResponse
-	13, // 24: posse.v1.AdminService.ListInvites:output_type -> posse.v1.ListInvitesResponse
-	16, // 25: posse.v1.AdminService.RevokeInvite:output_type -> posse.v1.RevokeInviteResponse
-	18, // 26: posse.v1.AdminService.RevokeNode:output_type -> posse.v1.RevokeNodeResponse
-	20, // 27: posse.v1.AdminService.TransferLeadership:output_type -> posse.v1.TransferLeadershipResponse
-	22, // 28: posse.v1.AdminService.Books:output_type -> posse.v1.BooksResponse
-	25, // 29: posse.v1.AdminService.Withdraw:output_type -> posse.v1.WithdrawResponse
-	27, // 30: posse.v1.AdminService.Log:output_type -> posse.v1.LogResponse
-	29, // 31: posse.v1.AdminService.Openings:output_type -> posse.v1.OpeningsResponse
-	19, // [19:32] is the sub-list for method output_type
-	6,  // [6:19] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	4,  // 2: posse.v1.ExperimentStatus.settlement:type_name -> posse.v1.Settlement
+	3,  // 3: posse.v1.ListExperimentsResponse.experiments:type_name -> posse.v1.ExperimentStatus
+	15, // 4: posse.v1.ListInvitesResponse.invites:type_name -> posse.v1.Invite
+	24, // 5: posse.v1.BooksResponse.accounts:type_name -> posse.v1.Account
+	31, // 6: posse.v1.OpeningsResponse.openings:type_name -> posse.v1.Opening
+	0,  // 7: posse.v1.AdminService.Status:input_type -> posse.v1.StatusRequest
+	5,  // 8: posse.v1.AdminService.ApplyExperiment:input_type -> posse.v1.ApplyExperimentRequest
+	7,  // 9: posse.v1.AdminService.ListExperiments:input_type -> posse.v1.ListExperimentsRequest
+	9,  // 10: posse.v1.AdminService.CloseExperiment:input_type -> posse.v1.CloseExperimentRequest
+	11, // 11: posse.v1.AdminService.CreateInvite:input_type -> posse.v1.CreateInviteRequest
+	13, // 12: posse.v1.AdminService.ListInvites:input_type -> posse.v1.ListInvitesRequest
+	16, // 13: posse.v1.AdminService.RevokeInvite:input_type -> posse.v1.RevokeInviteRequest
+	18, // 14: posse.v1.AdminService.RevokeNode:input_type -> posse.v1.RevokeNodeRequest
+	20, // 15: posse.v1.AdminService.TransferLeadership:input_type -> posse.v1.TransferLeadershipRequest
+	22, // 16: posse.v1.AdminService.Books:input_type -> posse.v1.BooksRequest
+	25, // 17: posse.v1.AdminService.Withdraw:input_type -> posse.v1.WithdrawRequest
+	27, // 18: posse.v1.AdminService.Log:input_type -> posse.v1.LogRequest
+	29, // 19: posse.v1.AdminService.Openings:input_type -> posse.v1.OpeningsRequest
+	1,  // 20: posse.v1.AdminService.Status:output_type -> posse.v1.StatusResponse
+	6,  // 21: posse.v1.AdminService.ApplyExperiment:output_type -> posse.v1.ApplyExperimentResponse
+	8,  // 22: posse.v1.AdminService.ListExperiments:output_type -> posse.v1.ListExperimentsResponse
+	10, // 23: posse.v1.AdminService.CloseExperiment:output_type -> posse.v1.CloseExperimentResponse
+	12, // 24: posse.v1.AdminService.CreateInvite:output_type -> posse.v1.CreateInviteResponse
+	14, // 25: posse.v1.AdminService.ListInvites:output_type -> posse.v1.ListInvitesResponse
+	17, // 26: posse.v1.AdminService.RevokeInvite:output_type -> posse.v1.RevokeInviteResponse
+	19, // 27: posse.v1.AdminService.RevokeNode:output_type -> posse.v1.RevokeNodeResponse
+	21, // 28: posse.v1.AdminService.TransferLeadership:output_type -> posse.v1.TransferLeadershipResponse
+	23, // 29: posse.v1.AdminService.Books:output_type -> posse.v1.BooksResponse
+	26, // 30: posse.v1.AdminService.Withdraw:output_type -> posse.v1.WithdrawResponse
+	28, // 31: posse.v1.AdminService.Log:output_type -> posse.v1.LogResponse
+	30, // 32: posse.v1.AdminService.Openings:output_type -> posse.v1.OpeningsResponse
+	20, // [20:33] is the sub-list for method output_type
+	7,  // [7:20] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_possev1_admin_proto_init() }
@@ -1969,7 +2067,7 @@ func file_possev1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_possev1_admin_proto_rawDesc), len(file_possev1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
