@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posse-dev/posse/protocols/experiment"
+	"github.com/posse-dev/posse/simnet"
 )
 
 // The pages of docs/reference that are made from what they describe. `make golden` writes them anew.
@@ -27,6 +28,11 @@ func TestReferenceOfExperimentFiles(t *testing.T) {
 func TestReferenceOfCommands(t *testing.T) {
 	openSources(t, func(string) {})
 	compareGenerated(t, "docs/reference/cli.md", commandsPage(t, buildPosse(t, t.TempDir())))
+}
+
+func TestReferenceOfScenarios(t *testing.T) {
+	compareGenerated(t, "docs/reference/scenario.md", scenarioPage())
+	compareGenerated(t, "docs/reference/schema/scenario.json", string(simnet.Schema()))
 }
 
 func compareGenerated(t *testing.T, name, want string) {
@@ -57,10 +63,47 @@ For anything else create a new experiment.
 Not every combination is built yet. What is not is refused with a reason: today ` + "`silo`" + ` and ` + "`local`" + ` learn with ` + "`robust-elimination`" + `
 or ` + "`uniform`" + `, with discrete Laplace noise.
 `)
+	b.WriteString(fieldTables(experiment.Fields()))
+	return b.String()
+}
+
+// scenarioPage is a table for each block of a scenario; an experiment's blocks have their own page.
+func scenarioPage() string {
+	var own []experiment.Field
+	for _, f := range simnet.Fields() {
+		if !strings.HasPrefix(f.Path, "experiment.") {
+			own = append(own, f)
+		}
+	}
+	return `# Scenarios
+
+<!-- Made from the code by ` + "`make golden`" + `; a change here is lost. -->
+
+What ` + "`posse sim`" + ` simulates. A scenario is read as strictly as an [experiment file](experiment-file.md), and embeds one unchanged: under
+` + "`experiment`" + ` stand the blocks of such a file, or its path. Here alone ` + "`privacy: {model: none}`" + ` is allowed, and the policy may stand in
+` + "`policies`" + ` instead. ` + "`posse sim init`" + ` prints a file to start from, ` + "`posse sim show`" + ` lists every mistake, and
+[the JSON Schema](schema/scenario.json) lets editors complete it: ` + "`posse sim init --schema`" + `.
+
+**Where rewards come from.** ` + "`posse sim list environments`" + ` says which fields each kind needs. With ` + "`kind: data`" + ` they come from the rows of a
+[data set](../howto/play-your-own-data.md): a row with the rewards of all arms is drawn as it is; of logged decisions, rows are drawn until one shows the
+chosen arm. ` + "`nodes.by`" + ` says how rows become nodes; without it ` + "`nodes.count`" + ` nodes are made by the set's own rule (families, segments, blocks of
+subjects, a column ` + "`node`" + `). Rewards outside of ` + "`experiment.reward.range`" + ` are refused with their row, unless ` + "`reward.clip`" + ` is set.
+
+**How nodes learn.** ` + "`federated`" + ` is all together, with privacy, the auction and the schedule of the experiment; ` + "`alone`" + ` is each node by itself, with the same
+policy, guarantee and users; ` + "`nonPrivate`" + ` is all together without noise and without a bound on users. Regret is measured against each node's own best arm.
+
+**Sweeps.** A key of ` + "`sweep`" + ` is the path of any field, as errors write it (` + "`experiment.privacy.epsilon`, `policies[0].params.kappa`" + `), and its value
+the list of values. Every combination is simulated with the same runs on the same luck.
+` + fieldTables(own)
+}
+
+// fieldTables has a table for each block.
+func fieldTables(fields []experiment.Field) string {
+	var b strings.Builder
 	bars := strings.NewReplacer("|", "\\|", "\n", " ")
 	rows, order := map[string]string{}, []string(nil) // by block, in the order of the file
-	for _, f := range experiment.Fields() {
-		if f.Type == "block" {
+	for _, f := range fields {
+		if f.Type == "block" && f.Meaning == "" {
 			continue
 		}
 		block := f.Path[:max(0, strings.LastIndex(f.Path, "."))]

@@ -26,17 +26,27 @@ func (p *program) simCommand() *cobra.Command {
 }
 
 func (p *program) simInit() *cobra.Command {
-	return &cobra.Command{
+	var schema bool
+	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Print a commented scenario to start from",
+		Long: `With --schema it prints the JSON Schema of scenario files, with which editors complete and check them while you write: begin
+the file with   # yaml-language-server: $schema=scenario.schema.json`,
 		Example: `  posse sim init > k10.yaml
-  posse sim init | posse sim show -`,
+  posse sim init | posse sim show -
+  posse sim init --schema > scenario.schema.json`,
 		Args: arguments(),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := p.out.Write(simnet.Template())
+			text := simnet.Template()
+			if schema {
+				text = simnet.Schema()
+			}
+			_, err := p.out.Write(text)
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of scenario files")
+	return cmd
 }
 
 // scenario reads a scenario file. The experiment's file and the data that it may name
