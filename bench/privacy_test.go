@@ -20,14 +20,40 @@ import (
 
 const (
 	composition = "privacy loss of 1,000 different Gaussians"
+	mixture     = "privacy loss of 1,000 events of five kinds, all different"
 	durable     = "charges with their record on disk, 256 callers"
 	millionth   = "the thousand charges after a million"
 )
 
 func BenchmarkComposition(b *testing.B) {
+	gaussian := func(i int) account.Event {
+		return account.Event{Mechanism: account.Gaussian, Sigma: 20 + float64(i)/20}
+	}
+	for _, n := range []struct {
+		name  string
+		event func(i int) account.Event
+	}{{composition, gaussian}, {mixture, func(i int) account.Event {
+		switch x := float64(i); i % 5 {
+		case 0:
+			return gaussian(i)
+		case 1:
+			return account.Event{Mechanism: account.Laplace, Scale: 20 + x/20}
+		case 2:
+			return account.Event{Mechanism: account.RandomizedResponse, Epsilon: 0.02 + x/20_000}
+		case 3:
+			return account.Event{Mechanism: account.DiscreteGaussian, Sigma: 30 + x/20}
+		default:
+			return account.Event{Mechanism: account.DiscreteLaplace, Scale: 30 + x/20}
+		}
+	}}} {
+		b.Run(n.name, func(b *testing.B) { compose(b, n.name, n.event) })
+	}
+}
+
+func compose(b *testing.B, name string, event func(i int) account.Event) {
 	events := make([]account.Event, 1000)
 	for i := range events {
-		events[i] = account.Event{Mechanism: account.Gaussian, Sigma: 20 + float64(i)/20}
+		events[i] = event(i)
 	}
 	p, err := account.NewPLD(events, 1e-6)
 	if err != nil {
@@ -38,7 +64,7 @@ func BenchmarkComposition(b *testing.B) {
 		in[i] = float64(i % 7)
 	}
 	out := make([]complex128, p.Cells/2+1)
-	slower(b, composition, "1,000 transforms of the same length, gonum", "at most 2", func() time.Duration {
+	slower(b, name, "1,000 transforms of the same length, gonum", "at most 2", func() time.Duration {
 		return timed(func() {
 			if _, err := account.NewPLD(events, 1e-6); err != nil {
 				b.Fatal(err)

@@ -25,7 +25,7 @@ var (
 	// order is the table's: a run of all benchmarks has each of them.
 	order = []string{
 		decideInProcess, decideLoopback, ucbErased, ucbTyped, laplaceSmall, laplaceLarge, gaussianSmall, gaussianLarge,
-		laplaceBytes, gaussianBytes, laplaceBig, gaussianBig, composition, durable, millionth, roundsPublished,
+		laplaceBytes, gaussianBytes, laplaceBig, gaussianBig, composition, mixture, durable, millionth, roundsPublished,
 	}
 )
 

@@ -214,7 +214,8 @@ func (p *program) composeCommand() *cobra.Command {
 		Short: "Compute what several releases cost together, by every theorem that applies",
 		Long: `The input is {"events":[{"mechanism":"gaussian","sigma":4,"sensitivity":1,"count":10,"sampling":0.1}]}; mechanisms are
 gaussian and discrete-gaussian (sigma), laplace and discrete-laplace (scale), randomized-response and pure (epsilon),
-zcdp (rho). Each number is an upper bound on epsilon, rounded up.`,
+zcdp (rho). sampling is the chance that a unit takes part; with "neighbours":"replace" in each event, the share of units
+that are drawn without replacement. Each number is an upper bound on epsilon, rounded up.`,
 		Example: `  posse privacy compose -f releases.json --delta 1e-6
   echo '{"events":[{"mechanism":"laplace","scale":2,"count":5}]}' | posse privacy compose -f - -o json`,
 		Args: arguments(),

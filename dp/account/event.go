@@ -26,15 +26,18 @@ const (
 // Event is a release, or Count equal ones. Exactly the one of Sigma, Scale, Epsilon
 // and Rho that the mechanism demands is set.
 type Event struct {
-	Mechanism   Mechanism   `json:"mechanism"`
-	Sigma       float64     `json:"sigma,omitempty"`       // in the unit of Sensitivity, (0, 1e9]
-	Scale       float64     `json:"scale,omitempty"`       // in the unit of Sensitivity, (0, 1e9]
-	Epsilon     float64     `json:"epsilon,omitempty"`     // (0, 100]
-	Rho         float64     `json:"rho,omitempty"`         // (0, 200]
-	Sensitivity float64     `json:"sensitivity,omitempty"` // 0 means 1; whole for discrete laws
-	Count       uint64      `json:"count,omitempty"`       // 0 means 1; at most 1e9
-	Sampling    float64     `json:"sampling,omitempty"`    // chance that a unit takes part, secret and fresh each time; 0 means none
-	Neighbours  dp.Relation `json:"neighbours,omitzero"`   // zero means zero-out; sampled events have no other
+	Mechanism   Mechanism `json:"mechanism"`
+	Sigma       float64   `json:"sigma,omitempty"`       // in the unit of Sensitivity, (0, 1e9]
+	Scale       float64   `json:"scale,omitempty"`       // in the unit of Sensitivity, (0, 1e9]
+	Epsilon     float64   `json:"epsilon,omitempty"`     // (0, 100]
+	Rho         float64   `json:"rho,omitempty"`         // (0, 200]
+	Sensitivity float64   `json:"sensitivity,omitempty"` // 0 means 1; whole for discrete laws
+	Count       uint64    `json:"count,omitempty"`       // 0 means 1; at most 1e9
+	// Sampling in (0, 1] is secret and fresh each time; 0 means none. For zero-out it
+	// is the chance that a unit takes part (Poisson), for replace the share m/n of
+	// units that are drawn without replacement.
+	Sampling   float64     `json:"sampling,omitempty"`
+	Neighbours dp.Relation `json:"neighbours,omitzero"` // zero means zero-out
 }
 
 // normal returns the event with its defaults filled in, or the error that names
@@ -93,15 +96,11 @@ func (e Event) normal(field string) (Event, error) {
 	if err := inRange(field+".sampling", e.Sampling, 0, 1); err != nil {
 		return e, err
 	}
-	if e.Sampling < 1 && e.Neighbours != dp.ZeroOut {
-		return e, posse.OutOfRange(field+".neighbours", e.Neighbours.String(), "remove, for sampled events",
-			"Poisson sampling is analysed for a unit that is there or not")
-	}
 	return e, nil
 }
 
-// pure returns the ε of one event at δ = 0, sampled by ln(1 + q(e^ε − 1)); false
-// for mechanisms that have none.
+// pure returns the ε of one event at δ = 0, sampled by ln(1 + q(e^ε − 1)), which
+// holds for both ways of sampling; false for mechanisms that have none.
 func (e Event) pure() (float64, bool) {
 	var epsilon float64
 	switch e.Mechanism {

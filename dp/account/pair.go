@@ -3,6 +3,8 @@ package account
 import (
 	"math"
 	"sort"
+
+	"github.com/posse-dev/posse/dp"
 )
 
 // pair is a dominating pair (P, Q) of output laws of one event, seen through its
@@ -151,6 +153,30 @@ func (s sampledPair) inner(l float64) float64 {
 	return math.Inf(-1)
 }
 
+// mirrored is a pair for a sample of m of n units without replacement, of which one
+// may be replaced: its curve is that of of (q = m/n) or of the reverse of of, whichever
+// is larger. Losses above 0 are those of of, those below 0 mirror them, what is left is at 0.
+//
+// Source: δ'(ln(1 + q(e^ε − 1))) ≤ q·δ(ε) for ε ≥ 0 (Balle, Barthe, Gaboardi 2018,
+// Theorem 9), and a relation that is symmetric; Zhu, Dong, Wang 2022, section 4.
+type mirrored struct{ of sampledPair }
+
+func (m mirrored) mass(low, high float64) (p, q float64) {
+	if high > 0 {
+		p, q = m.of.mass(math.Max(low, 0), high)
+	}
+	if low < 0 {
+		b, a := m.of.mass(math.Max(0, -high), -low) // an atom on an edge changes sides
+		p, q = p+a, q+b
+	}
+	if low < 0 && 0 <= high {
+		a, b := m.of.mass(0, math.Inf(1))
+		rest := math.Max(0, 1-a-b)
+		p, q = p+rest, q+rest
+	}
+	return p, q
+}
+
 // reversed is the pair (Q, P): its loss is −L.
 type reversed struct{ of pair }
 
@@ -175,7 +201,11 @@ func (e Event) pair() (of pair, oneSided, ok bool) {
 		of, ok = discreteGaussianPair(e.Sensitivity, e.Sigma)
 	}
 	if ok && e.Sampling < 1 {
-		return sampledPair{of, e.Sampling}, true, true
+		if s := (sampledPair{of, e.Sampling}); e.Neighbours == dp.Replace {
+			return mirrored{s}, false, true
+		} else {
+			return s, true, true
+		}
 	}
 	return of, false, ok
 }

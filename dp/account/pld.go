@@ -159,6 +159,8 @@ func hasAtoms(p pair) bool {
 		return false
 	case sampledPair:
 		return hasAtoms(p.of)
+	case mirrored:
+		return hasAtoms(p.of)
 	case reversed:
 		return hasAtoms(p.of)
 	}

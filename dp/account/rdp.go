@@ -1,6 +1,10 @@
 package account
 
-import "math"
+import (
+	"math"
+
+	"github.com/posse-dev/posse/dp"
+)
 
 // orders are the whole Rényi orders at which sampled curves are evaluated: all up to
 // 64, then four to a doubling up to 2^14 (each costs as many terms as its value).
@@ -16,9 +20,15 @@ func orders() []float64 {
 }
 
 // rdp returns the Rényi divergence bound of one event at order a > 1; false where no
-// curve is known: ρ-zCDP has one, sampled events have one for the continuous
-// Gaussian and whole orders only.
+// curve is known: ρ-zCDP has one. Sampled events have one at whole orders only; under
+// Poisson sampling the continuous Gaussian alone.
 func (e Event) rdp(a float64) (float64, bool) {
+	if e.Sampling < 1 && e.Neighbours == dp.Replace {
+		if a != math.Trunc(a) {
+			return math.Inf(1), true
+		}
+		return e.withoutReplacementRDP(a), true
+	}
 	if e.Sampling < 1 {
 		if e.Mechanism != Gaussian || a != math.Trunc(a) {
 			return math.Inf(1), e.Mechanism == Gaussian
@@ -79,6 +89,35 @@ func sampledGaussianRDP(q, sigma, a float64) float64 {
 		sum = logAdd(sum, lgA-lgK-lgR+k*logQ+(a-k)*logRest+(k*k-k)/(2*sigma*sigma))
 	}
 	return math.Max(0, sum) / (a - 1)
+}
+
+// withoutReplacementRDP is, for whole a ≥ 2, with γ = m/n and ε(j) of the whole mechanism,
+//
+//	1/(a−1)·ln(1 + γ²·C(a,2)·min(4(e^ε(2) − 1), e^ε(2)·min(2, (e^ε(∞) − 1)²))
+//	             + Σ_{j=3}^a γ^j·C(a,j)·e^((j−1)ε(j))·min(2, (e^ε(∞) − 1)^j))
+//
+// (Wang, Balle, Kasiviswanathan 2019, Theorem 9).
+func (e Event) withoutReplacementRDP(a float64) float64 {
+	gamma := math.Log(e.Sampling)
+	whole := e
+	whole.Sampling = 1
+	logMost := math.Inf(1) // ln(e^ε(∞) − 1)
+	if pure, ok := whole.pure(); ok {
+		logMost = math.Log(math.Expm1(pure))
+	}
+	lgA, _ := math.Lgamma(a + 1)
+	choose := func(j float64) float64 {
+		lgJ, _ := math.Lgamma(j + 1)
+		lgR, _ := math.Lgamma(a - j + 1)
+		return lgA - lgJ - lgR
+	}
+	two, _ := whole.rdp(2)
+	sum := 2*gamma + choose(2) + math.Min(math.Log(4)+math.Log(math.Expm1(two)), two+math.Min(math.Ln2, 2*logMost))
+	for j := 3.0; j <= a; j++ {
+		r, _ := whole.rdp(j)
+		sum = logAdd(sum, j*gamma+choose(j)+(j-1)*r+math.Min(math.Ln2, j*logMost))
+	}
+	return math.Log1p(math.Exp(math.Min(sum, 700)))/(a-1) + math.Max(0, sum-700)/(a-1)
 }
 
 func logAdd(x, y float64) float64 {
