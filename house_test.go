@@ -32,9 +32,10 @@ var house = [][]string{
 	{"dp/budget"},
 	{"dp/account"},            // above the filters: it turns a promise into a filter's limit
 	{"dp/audit"},              // attacks them all
+	{"mechanisms/ldp"},        // randomises records as they enter statistics
 	{"mechanisms/statistics"}, // below its root: a Learner is described in terms of the statistics that it shares
 	{"mechanisms"},
-	{"mechanisms/robust", "mechanisms/continual", "mechanisms/ldp"},
+	{"mechanisms/robust", "mechanisms/continual"},
 	{"mechanisms/arms"},
 	{"mechanisms/linear"}, // takes the propensities of Thompson sampling from arms
 	{"mechanisms/environment"},

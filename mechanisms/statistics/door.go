@@ -10,6 +10,7 @@ import (
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/dp/budget"
 	"github.com/posse-dev/posse/dp/noise"
+	"github.com/posse-dev/posse/mechanisms/ldp"
 )
 
 // Noise has one door. Where it stands follows from the privacy model, and the
@@ -122,10 +123,7 @@ func errSensitivity(block string) error {
 }
 
 // Randomise replaces, in place, the numbers of blocks that take noise record by
-// record: a number q in ±R becomes +R with probability ½ + q/(2·C·R), else −R,
-// C = (e^ε+1)/(e^ε−1), which is ε-DP for any two records (replace). The
-// probability is rounded towards ½ on a grid of 2^−128, so the ratio never exceeds
-// e^ε. A record that touches no such block still uses the permit. Layouts without
+// record by [ldp.Duchi]'s signs, which is ε-DP for any two records (replace). A record that touches no such block still uses the permit. Layouts without
 // such blocks leave the record and the permit alone.
 //
 // Source: Duchi, Jordan and Wainwright 2018; private-learning 4.
@@ -142,7 +140,11 @@ func (l Layout) Randomise(record []Increment, permit budget.Permit, src noise.So
 	}
 	for i, inc := range record {
 		if b := l[inc.Block]; b.Noise == DuchiPerRecord {
-			record[i].Value = duchi(inc.Value, b, src)
+			d, err := ldp.NewDuchi(ldp.Epsilon{Num: b.Num, Den: b.Den}, b.Record)
+			if err != nil {
+				return err
+			}
+			record[i].Value = d.Randomise(inc.Value, src)
 		}
 	}
 	return nil

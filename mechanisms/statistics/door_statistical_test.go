@@ -9,6 +9,7 @@ import (
 
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/dp/stattest"
+	"github.com/posse-dev/posse/mechanisms/ldp"
 )
 
 // alarm of each test here: 6 cells and 5 pairs of neighbours at 1e-8 stay below 1e-6
@@ -107,6 +108,8 @@ func TestReleasedCellsHaveIndependentNoiseOfTheDeclaredLaw(t *testing.T) {
 func TestRandomisedRecordsHaveTheStatedChance(t *testing.T) {
 	const n, q = 200_000, 9
 	b := local()[1]
+	d, err := ldp.NewDuchi(ldp.Epsilon{Num: b.Num, Den: b.Den}, b.Record)
+	require.NoError(t, err)
 	stated := 0.5 + float64(q)/16*math.Tanh(0.25)/2
 	for name, row := range map[string]struct {
 		q      int64
@@ -114,7 +117,7 @@ func TestRandomisedRecordsHaveTheStatedChance(t *testing.T) {
 	}{"the door": {q, false}, "planted: the sign alone": {16, true}} {
 		src, plus := noise.NewSeeded(78), uint64(0)
 		for range n {
-			if duchi(row.q, b, src) > 0 {
+			if d.Randomise(row.q, src) > 0 {
 				plus++
 			}
 		}

@@ -1,4 +1,4 @@
-package statistics
+package ldp
 
 import (
 	"fmt"
@@ -59,9 +59,10 @@ func TestDuchiIsExactlyAsPrivateAsItSays(t *testing.T) {
 	for _, epsilon := range [][2]uint64{{1, 1}, {1, 4}, {1, 1000}, {1, 1_000_000_000}, {333_333_333, 1_000_000_000}, {4, 1}, {20, 1}} {
 		for _, bound := range []int64{16, 1 << 16, 1 << 40} {
 			t.Run(fmt.Sprint(epsilon, bound), func(t *testing.T) {
-				b := BlockSpec{Record: bound, Num: epsilon[0], Den: epsilon[1]}
+				b, err := NewDuchi(Epsilon{epsilon[0], epsilon[1]}, bound)
+				require.NoError(t, err)
 				low, high := powerOfE(epsilon[0], epsilon[1])
-				worst := ratios(func(q int64) *big.Int { return duchiThreshold(q, b) }, bound)
+				worst := ratios(func(q int64) *big.Int { return b.threshold(q) }, bound)
 				assert.LessOrEqual(t, worst.Cmp(low), 0, "the ratio is at most e^ε")
 				loss, _ := worst.Float64()
 				most, _ := high.Float64()
@@ -74,25 +75,31 @@ func TestDuchiIsExactlyAsPrivateAsItSays(t *testing.T) {
 // Planted: the published rule with the probability of the ends for every input, a
 // probability rounded up, and an input that was not clipped.
 func TestDuchiRatioSeesPlantedFaults(t *testing.T) {
-	b := BlockSpec{Record: 1 << 16, Num: 1, Den: 1}
+	b, err := NewDuchi(Epsilon{1, 1}, 1<<16)
+	require.NoError(t, err)
 	low, _ := powerOfE(1, 1)
 	up := func(q int64) *big.Int { // one unit of 2^-128 away from one half at the end
-		p := new(big.Int).Set(duchiThreshold(q, b))
+		p := new(big.Int).Set(b.threshold(q))
 		return p.Add(p, new(big.Int).Lsh(big.NewInt(int64(min(1, max(-1, q)))), 8+127-tanhBits))
 	}
-	assert.Positive(t, ratios(up, b.Record).Cmp(low))
-	unclipped := func(q int64) *big.Int { return duchiThreshold(q+q/100, b) }
-	assert.Positive(t, ratios(unclipped, b.Record).Cmp(low))
+	assert.Positive(t, ratios(up, b.record).Cmp(low))
+	b.tanh = new(big.Int).Mul(b.tanh, big.NewInt(101)) // as for numbers of 1.01 times the bound
+	b.tanh.Quo(b.tanh, big.NewInt(100))
+	unclipped := b.threshold
+	assert.Positive(t, ratios(unclipped, b.record).Cmp(low))
 }
 
 func TestDuchiIsUnbiased(t *testing.T) {
 	for _, q := range []int64{0, 1, -1, 100, -4096, 1<<16 - 1, 1 << 16, -1 << 16} {
-		b := BlockSpec{Record: 1 << 16, Num: 1, Den: 2}
-		p, _ := new(big.Rat).SetFrac(duchiThreshold(q, b), all).Float64()
+		b, err := NewDuchi(Epsilon{1, 2}, 1<<16)
+		require.NoError(t, err)
+		p, _ := new(big.Rat).SetFrac(b.threshold(q), all).Float64()
 		c := 1 / math.Tanh(0.25) // (e^½+1)/(e^½−1)
-		assert.InDelta(t, float64(q), c*float64(b.Record)*(2*p-1), 1e-7, "q = %d", q)
-		other, _ := new(big.Rat).SetFrac(duchiThreshold(-q, b), all).Float64()
+		assert.InDelta(t, float64(q), c*float64(b.record)*(2*p-1), 1e-7, "q = %d", q)
+		other, _ := new(big.Rat).SetFrac(b.threshold(-q), all).Float64()
 		assert.InDelta(t, 1, p+other, 1e-15)
 	}
-	require.Equal(t, new(big.Int).Rsh(all, 1), duchiThreshold(0, BlockSpec{Record: 5, Num: 3, Den: 1}))
+	b, err := NewDuchi(Epsilon{3, 1}, 5)
+	require.NoError(t, err)
+	require.Equal(t, new(big.Int).Rsh(all, 1), b.threshold(0))
 }
