@@ -54,10 +54,20 @@ func TestTheSchemaTakesWhatTheReaderTakes(t *testing.T) {
 func TestTheSchemaRefusesWhatOneFieldCantBe(t *testing.T) {
 	s := schema(t)
 	for _, pair := range [][2]string{
-		{"policies:", "polices:"}, {"posse/v1", "posse/v2"}, {"kind: Scenario", "kind: Experiment"}, {"horizon: 1000", "horizon: 0"},
-		{"horizon: 1000", "horizon: 1.5"}, {"name: ucb1", "name: ucb2"}, {"means: [0.2, 0.7]", "means: [x]"}, {"range: [0, 1]", "range: [0]"},
-		{"{model: none}", "{model: nobody}"}, {"policies:", "runs: 0\npolicies:"}, {"policies:", "learning: [together]\npolicies:"},
-		{"policies:", "nodes: {count: 0}\npolicies:"}, {"policies:", "sweep: {runs: 3}\npolicies:"}, {"metadata: {name: small}", "metadata: {}"},
+		{"policies:", "polices:"},
+		{"posse/v1", "posse/v2"},
+		{"kind: Scenario", "kind: Experiment"},
+		{"horizon: 1000", "horizon: 0"},
+		{"horizon: 1000", "horizon: 1.5"},
+		{"name: ucb1", "name: ucb2"},
+		{"means: [0.2, 0.7]", "means: [x]"},
+		{"range: [0, 1]", "range: [0]"},
+		{"{model: none}", "{model: nobody}"},
+		{"policies:", "runs: 0\npolicies:"},
+		{"policies:", "learning: [together]\npolicies:"},
+		{"policies:", "nodes: {count: 0}\npolicies:"},
+		{"policies:", "sweep: {runs: 3}\npolicies:"},
+		{"metadata: {name: small}", "metadata: {}"},
 		{"policies:", "nodes: {availability: 1.5}\npolicies:"},
 	} {
 		assert.Error(t, valid(t, s, change(t, small, pair[0], pair[1])), pair[1])

@@ -56,7 +56,7 @@ Ctrl-C.`,
 	flags := c.Flags()
 	flags.StringVar(&f.experiment, "experiment", "", "an experiment file to play instead of the default; - is standard input")
 	flags.StringVar(&f.Data, "data", "", "a data set to play: a folder or file")
-	flags.StringVar(&f.format, "format", "", "what the data are: aslib, obd, warfarin, csv or jsonl")
+	flags.StringVar(&f.format, "format", "", "what the data are: aslib, obd, warfarin, csv, jsonl, parquet, vw or dsjson")
 	flags.IntVar(&f.Nodes, "nodes", 0, "organisations, 1 to 64 (default 8, or the data set's own number)")
 	flags.IntVar(&f.Replicas, "replicas", 3, "coordinator replicas: 1, 3, 5 or 7")
 	flags.IntVar(&f.Decisions, "decisions", 0, "decisions of all organisations together (default 60000, or what suits the data)")

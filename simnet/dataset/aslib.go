@@ -70,7 +70,7 @@ func loadASlib(in *input) (*Set, error) {
 // existing returns the path of a file in the set's folder, packed or not.
 func (in *input) existing(name string) (string, error) {
 	path := filepath.Join(in.path, name)
-	for _, p := range []string{path, path + ".gz"} {
+	for _, p := range []string{path, path + ".gz", path + ".zst"} {
 		if _, err := os.Stat(p); err == nil {
 			return p, nil
 		}

@@ -28,7 +28,7 @@ func loadCSV(in *input) (*Set, error) {
 		return nil, err
 	}
 	o := newOwn(in, f.name)
-	layout, err := o.layout(d)
+	layout, err := o.layout(d.header)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func loadCSV(in *input) (*Set, error) {
 	return o.build()
 }
 
-// own collects the rows of CSV and JSONL: formats whose columns are one's own.
+// own collects the rows of CSV, Parquet and JSONL, and of logs: formats whose columns are one's own.
 type own struct {
 	in     *input
 	b      *builder
@@ -53,10 +53,12 @@ type own struct {
 	cells  int
 	noNode bool // some row had no node
 	nodes  bool // some row had one
+
+	numbered bool // arms are called by their numbers
 }
 
 func newOwn(in *input, file string) *own {
-	name := strings.TrimSuffix(filepath.Base(file), ".gz")
+	name := unpacked(filepath.Base(file))
 	return &own{
 		in: in, arms: &namedArms{in: in, index: map[string]int{}}, low: math.Inf(1), high: math.Inf(-1),
 		b: &builder{
@@ -76,7 +78,7 @@ type layout struct {
 }
 
 // layout finds out from the header what kind of rows follow.
-func (o *own) layout(d *delimited) (layout, error) {
+func (o *own) layout(d header) (layout, error) {
 	c := o.in.columns
 	l := layout{arm: -1, reward: -1, propensity: -1, node: -1, user: -1}
 	for _, f := range []struct {
@@ -108,7 +110,7 @@ func (o *own) layout(d *delimited) (layout, error) {
 	}
 	o.b.arms = slices.Clone(o.in.options.Arms)
 	if len(o.b.arms) == 0 {
-		for i, name := range d.header {
+		for i, name := range d.names {
 			if name != "" && i != l.node && i != l.user {
 				o.b.arms = append(o.b.arms, name)
 			}
@@ -258,6 +260,9 @@ func (o *own) build() (*Set, error) {
 	b := o.b
 	if b.logged {
 		b.arms = o.arms.names
+		if o.numbered && len(o.in.options.Arms) == 0 {
+			b.sortArms("")
+		}
 	}
 	if o.nodes && o.noNode {
 		return nil, &posse.Error{

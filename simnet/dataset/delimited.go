@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/posse-dev/posse"
@@ -17,10 +16,9 @@ import (
 // columns without a name (an index, trailing commas) are ignored; rows of empty
 // fields only are skipped.
 type delimited struct {
-	csv     *csv.Reader
-	guard   *guard
-	file    string
-	header  []string
+	csv   *csv.Reader
+	guard *guard
+	header
 	row     int
 	line    int // where the last whole row began
 	lastBad *place
@@ -57,13 +55,13 @@ func newDelimited(r io.Reader, name string) (*delimited, error) {
 	if start, _ := buffered.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
 		_, _ = buffered.Discard(len(byteOrderMark)) // they were just seen
 	}
-	d := &delimited{guard: &guard{r: buffered, left: maxLineBytes}, file: name, line: 1}
+	d := &delimited{guard: &guard{r: buffered, left: maxLineBytes}, header: header{file: name}, line: 1}
 	d.csv = csv.NewReader(d.guard)
 	d.csv.FieldsPerRecord, d.csv.ReuseRecord = -1, true
-	if strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".tsv") {
+	if strings.HasSuffix(unpacked(name), ".tsv") {
 		d.csv.Comma = '\t'
 	}
-	header, err := d.csv.Read()
+	first, err := d.csv.Read()
 	var parse *csv.ParseError
 	at := place{file: name, line: 1}
 	switch {
@@ -75,29 +73,13 @@ func newDelimited(r io.Reader, name string) (*delimited, error) {
 		return nil, readFailed(at, err)
 	case err != nil:
 		return nil, at.malformed("the header can't be taken apart: "+syntax(err), "names between commas", "")
-	case len(header) > maxColumns:
+	case len(first) > maxColumns:
 		return nil, tooLarge(name, "columns", maxColumns)
 	}
-	for _, h := range header {
-		d.header = append(d.header, strings.TrimSpace(h))
+	for _, h := range first {
+		d.names = append(d.names, strings.TrimSpace(h))
 	}
 	return d, nil
-}
-
-// has says whether there is a column of the name.
-func (d *delimited) has(name string) bool { return slices.Contains(d.header, name) }
-
-// column returns the position of the only column of the name.
-func (d *delimited) column(name string) (int, error) {
-	at := place{file: d.file, line: 1}
-	i := slices.Index(d.header, name)
-	if i < 0 {
-		return 0, missingColumn(at, name)
-	}
-	if slices.Index(d.header[i+1:], name) >= 0 {
-		return 0, at.bad("DUPLICATE_FIELD", name, "two columns have this name", "", "different names", "")
-	}
-	return i, nil
 }
 
 // divider returns the position of the column that the options divide rows by, −1
@@ -141,9 +123,9 @@ func (d *delimited) next() (fields []string, at place, refusal *posse.Error, err
 		d.lastBad = nil
 		d.line, _ = d.csv.FieldPos(0)
 		at = place{file: d.file, row: d.row, line: d.line}
-		if len(fields) != len(d.header) {
+		if len(fields) != len(d.names) {
 			d.lastBad = &place{file: at.file, row: at.row, line: at.line}
-			return nil, at, at.malformed("the row has "+countOf(len(fields), "field"), fmt.Sprintf("%d, as the header", len(d.header)), ""), nil
+			return nil, at, at.malformed("the row has "+countOf(len(fields), "field"), fmt.Sprintf("%d, as the header", len(d.names)), ""), nil
 		}
 		return fields, at, nil, nil
 	}

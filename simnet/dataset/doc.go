@@ -3,11 +3,12 @@
 // mechanisms/environment that draws from its rows.
 //
 // Call [Load] with a folder (or a file) and a [Format]. The readers stream, take
-// gzip by the suffix .gz, and name file, line, row and column in every error; a
+// gzip and zstd by the suffixes .gz and .zst, and name file, line, row and column in every error; a
 // row that can't be used is refused and counted, and when more than one in a
 // thousand is, nothing is loaded. An error describes a bad value and never shows
 // it. The formats are ASlib scenarios, the Open Bandit Dataset, the warfarin
-// cohort, and CSV and JSONL of one's own (see the comment of each format).
+// cohort, the logs of Vowpal Wabbit, and CSV, Parquet and JSONL of one's own (see the
+// comment of each format).
 //
 // This is the one place of simnet that does input; what it returns is pure. The
 // data sets themselves are not part of the project: their licences and sources

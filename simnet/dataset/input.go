@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // input is what one load needs: its options, its refusals and the hash of every
@@ -34,10 +36,11 @@ type file struct {
 	name   string // as shown in errors: the path that the caller gave, and below
 	os     *os.File
 	packed io.Reader // every byte that comes through here is hashed
+	end    func()    // of the unpacking; nil: there is none
 }
 
-// open opens a file below the path of the set. A suffix .gz is unpacked on the
-// way; the hash is of the packed bytes.
+// open opens a file below the path of the set. A suffix .gz or .zst is unpacked on
+// the way; the hash is of the packed bytes.
 func (in *input) open(path string) (*file, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -46,13 +49,31 @@ func (in *input) open(path string) (*file, error) {
 	_, _ = io.WriteString(in.digest, filepath.Base(path)+"\x00") // a hash never fails
 	packed := io.TeeReader(f, in.digest)
 	out := &file{name: path, os: f, Reader: packed, packed: packed}
-	if strings.HasSuffix(path, ".gz") {
-		if out.Reader, err = gzip.NewReader(bufio.NewReader(packed)); err != nil {
-			_ = f.Close() // only read from
-			return nil, place{file: path, line: 1}.malformed("this is no gzip file", "gzip, or another suffix", "")
+	kind := ""
+	switch {
+	case strings.HasSuffix(path, ".gz"):
+		kind = "gzip"
+		out.Reader, err = gzip.NewReader(bufio.NewReader(packed))
+	case strings.HasSuffix(path, ".zst"):
+		kind = "zstd"
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(bufio.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow)); err == nil {
+			out.Reader, out.end = z, z.Close
 		}
 	}
+	if err != nil {
+		_ = f.Close() // only read from
+		return nil, place{file: path, line: 1}.malformed("this is no "+kind+" file", kind+", or another suffix", "")
+	}
 	return out, nil
+}
+
+// maxWindow bounds what unpacking zstd may hold.
+const maxWindow = 256 << 20
+
+// unpacked is a file's name without the suffix of how it is packed.
+func unpacked(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
 }
 
 // finish hashes what is left of the file.
@@ -64,12 +85,17 @@ func (f *file) finish() error {
 }
 
 // Close closes the file; it was only read from, so an error has no meaning.
-func (f *file) Close() { _ = f.os.Close() }
+func (f *file) Close() {
+	if f.end != nil {
+		f.end()
+	}
+	_ = f.os.Close()
+}
 
 // readFailed turns an error of a reader that is no error of the content into one
 // that names the place.
 func readFailed(at place, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, zstd.ErrCRCMismatch) || errors.Is(err, zstd.ErrMagicMismatch) {
 		return at.cut()
 	}
 	e := at.malformed("the file can't be read on", "", "")
@@ -94,7 +120,7 @@ func (in *input) find(suffix, preferred string) (string, error) {
 	}
 	var found, folders []string
 	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), ".gz")
+		name := unpacked(e.Name())
 		switch {
 		case e.IsDir():
 			folders = append(folders, filepath.Join(in.path, e.Name()))

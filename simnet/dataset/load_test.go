@@ -223,7 +223,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		options     Options
 	}{
 		{"no format", "format", Options{}},
-		{"unknown format", "format", Options{Format: "parquet"}},
+		{"unknown format", "format", Options{Format: "excel"}},
 		{"negative nodes", "nodes", Options{Format: CSV, Nodes: -1}},
 		{"all rows may be bad", "maxRefused", Options{Format: CSV, MaxRefused: 1}},
 		{"empty range", "range", Options{Format: CSV, Range: [2]float64{1, 1}}},

@@ -93,7 +93,7 @@ func loadOpenBandit(in *input) (*Set, error) {
 		return nil, err
 	}
 	if b.arms = items.names; len(in.options.Arms) == 0 {
-		b.sortItems()
+		b.sortArms(itemPrefix)
 	}
 	b.say("%s: %s of %s, %s.", b.name, countOf(len(b.samples), "logged decision"), countOf(len(b.arms), "item"), countOf(clicks, "click"))
 	b.say("Replay by rejection: a decision draws logged rows with replacement until one shows the chosen item%s.", b.acceptance())
@@ -130,7 +130,7 @@ func impression(item, click, propensity string, items *namedArms, at place) (env
 	if refusal != nil {
 		return environment.Record{}, refusal
 	}
-	arm, refusal := items.of("item-"+item, "item_id", at)
+	arm, refusal := items.of(itemPrefix+item, "item_id", at)
 	if refusal != nil {
 		return environment.Record{}, refusal
 	}
@@ -183,10 +183,13 @@ func (n *namedArms) of(name, column string, at place) (int, *posse.Error) {
 	return arm, nil
 }
 
-// sortItems puts the arms into the order of their numbers.
-func (b *builder) sortItems() {
+// itemPrefix is what an item's number has before it in an arm's name.
+const itemPrefix = "item-"
+
+// sortArms puts the arms into the order of the numbers behind a prefix of their names.
+func (b *builder) sortArms(prefix string) {
 	number := func(arm string) int {
-		n, _ := strconv.Atoi(strings.TrimPrefix(arm, "item-")) // checked by impression
+		n, _ := strconv.Atoi(strings.TrimPrefix(arm, prefix)) // checked where it was read
 		return n
 	}
 	sorted := slices.SortedFunc(slices.Values(b.arms), func(x, y string) int { return cmp.Compare(number(x), number(y)) })

@@ -38,10 +38,24 @@ const (
 	// JSONL is one JSON object a line, with arm, reward and propensity, or with
 	// rewards, an object from each arm to its reward.
 	JSONL Format = "jsonl"
+
+	// Parquet is a table with the columns of CSV.
+	Parquet Format = "parquet"
+
+	// VW is Vowpal Wabbit's text of contextual bandits, --cb or --cb_adf: a decision
+	// has the arm, its cost and the probability of the choice. Arms are called by
+	// their numbers, the reward is −cost, features are left alone.
+	VW Format = "vw"
+
+	// DSJSON is the JSON that decision services log for Vowpal Wabbit, one object a
+	// line; arms, rewards and features as in VW.
+	DSJSON Format = "dsjson"
 )
 
 // Formats returns the formats that [Load] reads.
-func Formats() []Format { return []Format{ASlib, OpenBandit, Warfarin, CSV, JSONL} }
+func Formats() []Format {
+	return []Format{ASlib, OpenBandit, Warfarin, CSV, JSONL, Parquet, VW, DSJSON}
+}
 
 // Limits on what is read. A set is held in memory as eight bytes a cell.
 const (
@@ -66,11 +80,11 @@ type Options struct {
 	// have are refused; in CSV, columns that are no arm are left out.
 	Arms []string
 
-	// Columns names the columns of a CSV file or the keys of JSONL, where they
-	// differ from the defaults.
+	// Columns names the columns of a CSV or Parquet file or the keys of JSONL, where
+	// they differ from the defaults.
 	Columns Columns
 
-	// Range is the public range of rewards of CSV and JSONL: outside it a row is
+	// Range is the public range of rewards of all formats but the first three: outside it a row is
 	// refused. The zero value means not declared: the range is then taken from
 	// the rows, which says something about them (see [Reward.Declared]).
 	Range [2]float64
@@ -78,8 +92,8 @@ type Options struct {
 	// MaxRefused is the largest share of refused rows, in [0, 1); 0 means 0.001.
 	MaxRefused float64
 
-	// UniformPropensity says that the logging policy of CSV or JSONL chose
-	// uniformly, so that the propensity, if absent, is 1/arms. Without it a
+	// UniformPropensity says that the logging policy chose uniformly in a format
+	// whose rows are one's own, so that the propensity, if absent, is 1/arms. Without it a
 	// missing propensity is an error.
 	UniformPropensity bool
 
@@ -197,6 +211,12 @@ func Load(path string, options Options) (*Set, error) {
 		return loadWarfarin(in)
 	case CSV:
 		return loadCSV(in)
+	case Parquet:
+		return loadParquet(in)
+	case VW:
+		return loadVW(in)
+	case DSJSON:
+		return loadDSJSON(in)
 	default:
 		return loadJSONL(in)
 	}

@@ -70,7 +70,7 @@ func (c Config) check() (Config, error) {
 	if c.Data != "" && c.Format == "" {
 		return c, &posse.Error{
 			Code: posse.InvalidArgument, Reason: "FIELD_MISSING", Field: "format", Message: "format: required with data",
-			Allowed: "aslib, obd, warfarin, csv, jsonl", Hint: "say what the files are",
+			Allowed: "aslib, obd, warfarin, csv, jsonl, parquet, vw, dsjson", Hint: "say what the files are",
 		}
 	}
 	if c.Data == "" && c.Format != "" {
