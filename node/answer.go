@@ -136,6 +136,7 @@ func (n *Node) reward(t *taken, number uint64, f mechanisms.Feedback) (decision.
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	outcome, writes, err := t.desk.Reward(n.nowMS(), number, f, func() (budget.Permit, error) {
+		n.cfg.Noise.Rekey() // this process may be a copy of another
 		return n.guard.PermitRecord(t.file.Name)
 	})
 	n.store.Put(writes)

@@ -44,6 +44,7 @@ func (n *Node) release(t *taken, leaf uint64) rounds.Event {
 		}
 		return failed
 	}
+	n.cfg.Noise.Rekey() // this process may be a copy of another
 	noised, err := closed.Descriptor.Layout.Release(closed.Raw, permit, n.cfg.Noise)
 	if err != nil {
 		n.cfg.Log.Error("a release failed after its charge", "experiment", name, "leaf", leaf, "why", err)

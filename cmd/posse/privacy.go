@@ -193,17 +193,7 @@ type composition struct {
 type composed struct {
 	Delta      float64        `json:"delta"`
 	Neighbours string         `json:"neighbours"`
-	Epsilon    composedBounds `json:"epsilon"`
-}
-
-// composedBounds are upper bounds by theorem; null where one does not apply.
-type composedBounds struct {
-	Basic    *float64 `json:"basic"`
-	Advanced *float64 `json:"advanced"`
-	ZCDP     *float64 `json:"zcdp"`
-	RDP      *float64 `json:"rdp"`
-	PLD      *float64 `json:"pld"`
-	Best     *float64 `json:"best"`
+	Epsilon    account.Bounds `json:"epsilon"` // by theorem; null where one does not apply
 }
 
 func (p *program) composeCommand() *cobra.Command {
@@ -235,7 +225,7 @@ that are drawn without replacement. Each number is an upper bound on epsilon, ro
 			if err != nil {
 				return inFile(err, file)
 			}
-			out := composed{b.Delta, b.Relation.String(), composedBounds{b.Basic, b.Advanced, b.ZCDP, b.RDP, b.PLD, b.Best}}
+			out := composed{b.Delta, b.Relation.String(), b}
 			return p.print(out, func() string { return p.composedText(out) })
 		},
 	}

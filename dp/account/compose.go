@@ -11,7 +11,7 @@ import (
 // Bounds are the ε at Delta that each theorem gives for the same events; nil where
 // it does not apply. Each is an upper bound and all hold for Relation.
 type Bounds struct {
-	Delta    float64     `json:"delta"`
+	Delta    float64     `json:"-"`
 	Relation dp.Relation `json:"-"`
 	Basic    *float64    `json:"basic"`
 	Advanced *float64    `json:"advanced"`

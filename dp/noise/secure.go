@@ -49,8 +49,9 @@ func (Secure) Uint64() uint64 {
 }
 
 // Rekey makes every generator start from fresh bytes of the system before it
-// gives another word. A caller with a clock calls it when time has jumped, which
-// is how a restored snapshot of a virtual machine shows.
+// gives another word. Who releases calls it first: two copies of one process (a
+// virtual machine that was restored from a snapshot, or started twice) would draw the
+// same noise, and the difference of what they release would show the data.
 func (Secure) Rekey() { secureGeneration.Add(1) }
 
 func (Secure) sealed() {}
@@ -87,12 +88,16 @@ type generator struct {
 
 func takeGenerator() *generator {
 	g := securePool.Get().(*generator)
-	if now := secureGeneration.Load(); g.refills == 0 && g.pos == 0 || g.generation != now {
-		// new, or from before a Rekey: what it holds must not be used
+	g.renew(secureGeneration.Load())
+	return g
+}
+
+// renew drops what a generator holds if it is new or from before a Rekey.
+func (g *generator) renew(now uint64) {
+	if g.refills == 0 && g.pos == 0 || g.generation != now {
 		clear(g.block[:])
 		g.pos, g.refills, g.generation = len(g.block), 0, now
 	}
-	return g
 }
 
 // refill draws the next seed and the next block with the present key.

@@ -76,6 +76,29 @@ func TestSecureNeverRepeatsAcrossGoroutinesAndRekeys(t *testing.T) {
 	assert.GreaterOrEqual(t, len(seen), workers*words)
 }
 
+// A restored snapshot of a machine gives the same words as the machine, until both
+// take fresh bytes of the system.
+func TestCopiesOfAProcessPartAtARekey(t *testing.T) {
+	machine := &generator{}
+	machine.renew(1)
+	machine.refill()
+	snapshot := &generator{
+		seed: machine.seed, refills: machine.refills, generation: machine.generation, pos: machine.pos, block: machine.block,
+	}
+	next := func(g *generator, generation uint64) [16]byte {
+		g.renew(generation)
+		if g.pos == len(g.block) {
+			g.refill()
+		}
+		defer func() { g.pos += 16 }()
+		return [16]byte(g.block[g.pos:])
+	}
+	assert.Equal(t, next(machine, 1), next(snapshot, 1), "a copy repeats the noise")
+	for range 3 {
+		assert.NotEqual(t, next(machine, 2), next(snapshot, 2))
+	}
+}
+
 func TestSecureBitsAreBalanced(t *testing.T) {
 	// fresh randomness at each run: the false alarm is a true chance, 64·1e-9
 	const n = 1 << 16

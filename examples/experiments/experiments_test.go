@@ -27,7 +27,8 @@ func read(t *testing.T, name, text string) *experiment.Experiment {
 var promises = map[string]struct {
 	rawSeenBy   string // who sees raw rewards
 	unit        string // what is protected
-	hundred     string // to a user who comes back a hundred times
+	records     string // of a user who comes back, what happens to them
+	hundred     string // the ε of a user who comes back a hundred times
 	neighbours  string
 	guess       string // even odds before, right with probability at most
 	unprotected []string
@@ -35,18 +36,21 @@ var promises = map[string]struct {
 }{
 	"dosing.yaml": {
 		"own node.", "a user with all her records", "of which 2 at most are learnt from; the rest is not learnt from",
+		"promised the same, epsilon 1 for all of it",
 		"a unit adds nothing", "0.7311",
 		[]string{"users of one node from that node's operator", "a person with two pseudonyms"},
 		[]string{"k records cost up to k times epsilon", "local-dp"},
 	},
 	"reminder.yaml": {
 		"own node.", "a user with all her records", "of which 1 at most are learnt from; the rest is not learnt from",
+		"promised the same, epsilon 0.5 for all of it",
 		"a unit adds nothing", "0.6225",
 		[]string{"the arm of each decision", "timing of decisions"},
 		[]string{"whether a decision was rewarded", "local-dp"},
 	},
 	"solver.yaml": {
 		"own node.", "one record: one decision with its reward", "a user's loss grows with the number of her records: k records cost up to k times epsilon",
+		"promised epsilon 100 for all of it, 1 for each time",
 		"a unit's values are others", "0.7311",
 		[]string{"a person by all her records together", "whether a decision was rewarded"},
 		[]string{"pseudonym counts at one node", "local-dp"},
@@ -54,12 +58,14 @@ var promises = map[string]struct {
 	"wording.yaml": {
 		"own node, until the record is randomised on arrival.", "one record: one decision with its reward",
 		"a user's loss grows with the number of her records: k records cost up to k times epsilon",
+		"promised epsilon 100 for all of it, 1 for each time",
 		"a unit's values are others", "0.7311",
 		[]string{"whether a decision was rewarded", "the arm of each decision"},
 		[]string{"users of one node from that node's operator", "pure-dp"},
 	},
 	"exercise.yaml": {
 		"own node, until the record is randomised on arrival.", "a user with all her records", "of which 4 at most are learnt from; the rest is not learnt from",
+		"promised the same, epsilon 4 for all of it",
 		"a unit's values are others", "0.9821",
 		[]string{"a person with two pseudonyms", "that a node takes part"},
 		[]string{"users of one node from that node's operator", "pure-dp"},
@@ -94,7 +100,7 @@ func TestExamplesSayWhatTheyPromise(t *testing.T) {
 
 		said := experiment.Explain(e).Text()
 		for _, sentence := range append([]string{
-			"raw rewards are seen by: " + want.rawSeenBy + "\n", want.unit, want.hundred, want.neighbours,
+			"raw rewards are seen by: " + want.rawSeenBy + "\n", want.unit, want.records, want.hundred, want.neighbours,
 			"at even odds before, is right with probability " + want.guess + " at most",
 			"Amplification by sampling is claimed: none", "not seeded",
 		}, want.unprotected...) {
@@ -127,15 +133,16 @@ func TestStatementsFollowTheirFile(t *testing.T) {
 		starts []string // of the sentences that are no longer true, all of them
 	}{
 		{[]string{"epsilon: 1\n", "epsilon: 2\n"}, []string{
-			"The guarantee is", "Each report takes", "A node makes", "Whoever sees everything", "A guess whether", "A test with",
+			"The guarantee is", "Each report takes", "A node makes", "A user who comes back 100 times", "Whoever sees everything", "A guess whether", "A test with",
 		}},
 		{[]string{"maxContributions: 2", "maxContributions: 3"}, []string{"Each report takes", "Protected is a user"}},
 		{[]string{"maxContributions: 2", "maxContributions: 2\n  arrival: public"}, []string{
-			"Each report takes", "Compared are worlds", "Protected:", "Not protected:",
+			"Each report takes", "Compared are worlds", "Protected:", "No epsilon covers:", "A guess whether", "A test with",
 		}},
 		{[]string{"decisions: 2000", "decisions: 4000"}, []string{"A node makes", "Side channel, round count"}},
 		{[]string{"  maxContributions: 2\n", "", "unit: user ", "unit: reward "}, []string{
-			"Losses are counted", "Protected is", "A pseudonym counts", "Compared are worlds", "Protected:", "Not protected:",
+			"Losses are counted", "Protected is", "A user who comes back 100 times", "A pseudonym counts", "Compared are worlds", "Protected:", "No epsilon covers:",
+			"A guess whether", "A test with",
 		}},
 	} {
 		changed := strings.NewReplacer(row.change...).Replace(string(text))

@@ -2,10 +2,10 @@ package experiment
 
 import (
 	"fmt"
-	"math"
 	"math/big"
 
 	"github.com/posse-dev/posse/dp"
+	"github.com/posse-dev/posse/dp/account"
 	"github.com/posse-dev/posse/mechanisms/statistics"
 )
 
@@ -14,21 +14,21 @@ import (
 // Every ε is rounded up. Make one with [Explain]; [Statement.Text] is the same in
 // plain words. Source: privacy 6.
 type Statement struct {
-	Schema       string        `json:"schema"`
-	Experiment   string        `json:"experiment"`
-	Guarantee    Guarantee     `json:"guarantee"`
-	Unit         UnitStatement `json:"unit"`
-	Neighbours   string        `json:"neighbours"`
-	TimeHorizon  TimeHorizon   `json:"timeHorizon"`
-	Trust        Trust         `json:"trust"`
-	Protected    []string      `json:"protected"`
-	NotProtected []string      `json:"notProtected"`
-	Meaning      Meaning       `json:"meaning"`
-	SideChannels []SideChannel `json:"sideChannels"`
-	Sampling     Sampling      `json:"sampling"`
-	Randomness   Randomness    `json:"randomness"`
-	Assumptions  []string      `json:"assumptions"`
-	Warnings     []Warning     `json:"warnings"`
+	Schema       string          `json:"schema"`
+	Experiment   string          `json:"experiment"`
+	Guarantee    Guarantee       `json:"guarantee"`
+	Unit         UnitStatement   `json:"unit"`
+	Neighbours   string          `json:"neighbours"`
+	TimeHorizon  TimeHorizon     `json:"timeHorizon"`
+	Trust        Trust           `json:"trust"`
+	Protected    []string        `json:"protected"`
+	NotProtected []string        `json:"notProtected"`
+	Meaning      account.Meaning `json:"meaning"`
+	SideChannels []SideChannel   `json:"sideChannels"`
+	Sampling     Sampling        `json:"sampling"`
+	Randomness   Randomness      `json:"randomness"`
+	Assumptions  []string        `json:"assumptions"`
+	Warnings     []Warning       `json:"warnings"`
 }
 
 // Guarantee is the promise over the whole horizon. Delta is what the noise spends,
@@ -49,9 +49,10 @@ type Release struct {
 	What      string `json:"what"` // report, record or offer
 	Mechanism string `json:"mechanism,omitempty"`
 	// Scale is the Laplace scale and Sensitivity the L1 sensitivity of one unit, both
-	// in grid units of 2^−fractionBits of the clipping bound.
-	Scale       float64 `json:"scale,omitempty"`
-	Sensitivity float64 `json:"sensitivity,omitempty"`
+	// in grid units: FractionBits f says that one is 2^−f of the largest record.
+	Scale        float64 `json:"scale,omitempty"`
+	FractionBits uint8   `json:"fractionBits,omitempty"`
+	Sensitivity  float64 `json:"sensitivity,omitempty"`
 	// EpsilonAlone is what this release can cost one unit, at worst.
 	EpsilonAlone float64 `json:"epsilonAlone,omitempty"`
 	ChargedWith  string  `json:"chargedWith,omitempty"`
@@ -71,7 +72,19 @@ type UnitStatement struct {
 	MaxContributions *int64 `json:"maxContributions"`
 	Excess           string `json:"excess,omitempty"`
 	PseudonymScope   string `json:"pseudonymScope,omitempty"`
+	// Returning is what a person is promised who comes back that often under one
+	// pseudonym.
+	Returning Returning `json:"returning"`
 }
+
+// Returning is the ε of somebody with so many records.
+type Returning struct {
+	Records int64   `json:"records"`
+	Epsilon float64 `json:"epsilon"`
+}
+
+// returning is how many records the statement's example of a person has.
+const returning = 100
 
 // TimeHorizon is how long the promise holds.
 type TimeHorizon struct {
@@ -85,13 +98,6 @@ type Trust struct {
 	SeesRaw      []string `json:"seesRaw"`
 	SeesNoisy    []string `json:"seesNoisy"`
 	HonestNeeded *string  `json:"honestNeeded"`
-}
-
-// Meaning says in odds what an adversary can learn of one unit.
-type Meaning struct {
-	OddsFactor            float64 `json:"oddsFactor"`
-	MembershipGuessAtMost float64 `json:"membershipGuessAtMost"`
-	FalsePositive5TruePos float64 `json:"falsePositive5pct_truePositiveAtMost"`
 }
 
 // SideChannel is something seen besides the released numbers.
@@ -123,7 +129,7 @@ func Explain(e *Experiment) Statement {
 			PerRelease: releases(e, n), OverHorizon: OverHorizon{Epsilon: e.Privacy.Epsilon},
 			Adaptive: true, Filter: "pure",
 		},
-		Unit:        UnitStatement{Kind: e.Privacy.Unit.String()},
+		Unit:        UnitStatement{Kind: e.Privacy.Unit.String(), Returning: Returning{returning, floatUp(e.Privacy.Epsilon.Rat())}},
 		Neighbours:  n.Neighbours.String(),
 		TimeHorizon: TimeHorizon{Kind: "lifetime"},
 		Trust: Trust{
@@ -131,7 +137,7 @@ func Explain(e *Experiment) Statement {
 			SeesNoisy: []string{"coordinator", "other nodes", "log readers"},
 		},
 		Protected: protected(e), NotProtected: notProtected(e),
-		Meaning:      meaning(e.Privacy.Epsilon, 0),
+		Meaning:      meaning(e.Privacy.Epsilon),
 		SideChannels: sideChannels(e),
 		Sampling:     Sampling{ClaimedAmplification: "none", Why: "participants are public"},
 		Randomness:   Randomness{Source: "AES-256-CTR keyed from the operating system"},
@@ -153,6 +159,7 @@ func Explain(e *Experiment) Statement {
 		s.Unit.Excess = "not learnt from, which is decided before the reward is known"
 		s.Unit.PseudonymScope = "one node; the same person at two nodes is two units"
 	} else {
+		s.Unit.Returning.Epsilon = floatUp(new(big.Rat).Mul(e.Privacy.Epsilon.Rat(), big.NewRat(returning, 1)))
 		s.Warnings = append(s.Warnings, Warning{"privacy.unit", "a user's loss grows with the number of her records: k records cost up to k times epsilon"})
 	}
 	return s
@@ -175,7 +182,7 @@ func releases(e *Experiment, n Noise) []Release {
 		default:
 			unit := new(big.Rat).Mul(record, contributions)
 			out = append(out, Release{
-				What: "report", Mechanism: b.Noise.String(), Scale: floatUp(parameter),
+				What: "report", Mechanism: b.Noise.String(), Scale: floatUp(parameter), FractionBits: e.Privacy.FractionBits,
 				Sensitivity: floatUp(unit), EpsilonAlone: floatUp(new(big.Rat).Quo(unit, parameter)),
 			})
 		}
@@ -183,21 +190,13 @@ func releases(e *Experiment, n Noise) []Release {
 	return append(out, Release{What: "offer", ChargedWith: out[len(out)-1].What})
 }
 
-// meaning turns (ε, δ) into odds, each rounded up to the next float64.
-//
-//	odds e^ε;  guess (e^ε + δ)/(1 + e^ε) at prior ½;
-//	true positives at 5 % false ones: min(1, 0.05·e^ε + δ, 1 − e^−ε·(1 − δ − 0.05))
-//
-// Source: privacy 6.
-func meaning(epsilon Decimal, delta float64) Meaning {
-	const falsePositives = 0.05
-	up := func(x float64) float64 { return math.Nextafter(x, math.Inf(1)) }
-	factor := math.Exp(floatUp(epsilon.Rat()))
-	return Meaning{
-		OddsFactor:            up(factor),
-		MembershipGuessAtMost: min(1, up((factor+delta)/(1+factor))),
-		FalsePositive5TruePos: min(1, up(falsePositives*factor+delta), up(1-(1-delta-falsePositives)/factor)),
+// meaning is what the promise says in odds.
+func meaning(epsilon Decimal) account.Meaning {
+	m, err := account.Explain(floatUp(epsilon.Rat()), 0)
+	if err != nil {
+		panic("experiment: " + err.Error()) // an ε of a file is in (0, 20]
 	}
+	return m
 }
 
 // protected and notProtected follow the mechanism: what quotas make public is not
@@ -246,7 +245,7 @@ func sideChannels(e *Experiment) []SideChannel {
 	if e.Rounds.Trigger.Every > 0 {
 		count.Handling = fmt.Sprintf("rounds open every %s", e.Rounds.Trigger.Every)
 	}
-	return []SideChannel{count, {"report size", "the same for every report of the experiment"}, {"response time", "not hidden"}}
+	return []SideChannel{count, {"report size", "the same for every leaf, and how many leaves are bought is public"}, {"response time", "not hidden"}}
 }
 
 func assumptions(e *Experiment) []string {

@@ -29,9 +29,12 @@ func (s Statement) Text() string {
 	say("A %s filter refuses what would exceed the guarantee, %s.", s.Guarantee.Filter, adaptive)
 	if s.Unit.MaxContributions != nil {
 		say("Protected is a user with all her records, of which %d at most are learnt from; the rest is %s.", *s.Unit.MaxContributions, s.Unit.Excess)
+		say("A user who comes back %d times is promised the same, epsilon %s for all of it.", s.Unit.Returning.Records, roundedUp(s.Unit.Returning.Epsilon))
 		say("A pseudonym counts at %s.", s.Unit.PseudonymScope)
 	} else {
 		say("Protected is one record: one decision with its reward.")
+		say("A user who comes back %d times is promised epsilon %s for all of it, %s for each time.",
+			s.Unit.Returning.Records, roundedUp(s.Unit.Returning.Epsilon), s.Guarantee.Epsilon)
 	}
 	if s.Neighbours == "remove" {
 		say("Compared are worlds in which a unit adds nothing, while decisions are counted as before (remove).")
@@ -47,10 +50,14 @@ func (s Statement) Text() string {
 		say("Honest must be: %s.", *s.Trust.HonestNeeded)
 	}
 	say("Protected: %s.", strings.Join(s.Protected, "; "))
-	say("Not protected: %s.", strings.Join(s.NotProtected, "; "))
+	say("No epsilon covers: %s.", strings.Join(s.NotProtected, "; "))
 	say("Whoever sees everything that is released can change the odds of any guess about a unit by a factor of %s at most.", roundedUp(s.Meaning.OddsFactor))
-	say("A guess whether a unit is in, at even odds before, is right with probability %s at most.", roundedUp(s.Meaning.MembershipGuessAtMost))
-	say("A test with 5 %% false alarms finds a unit with probability %s at most.", roundedUp(s.Meaning.FalsePositive5TruePos))
+	guess, found := "whether a unit is in", "a unit"
+	if s.Neighbours != "remove" {
+		guess, found = "which of two values a unit has", "one of two values"
+	}
+	say("A guess %s, at even odds before, is right with probability %s at most.", guess, roundedUp(s.Meaning.MembershipGuessAtMost))
+	say("A test with 5 %% false alarms finds %s with probability %s at most.", found, roundedUp(s.Meaning.TruePositiveAtMost))
 	for _, c := range s.SideChannels {
 		say("Side channel, %s: %s.", c.Name, c.Handling)
 	}
@@ -74,8 +81,8 @@ func (r Release) text() string {
 	case r.ChargedWith != "":
 		return fmt.Sprintf("What the %s shows costs nothing beyond the %s.", r.What, r.ChargedWith)
 	case r.Scale > 0:
-		return fmt.Sprintf("Each %s takes %s noise of scale %v grid units on a sensitivity of %v, and costs one unit epsilon %s at most.",
-			r.What, r.Mechanism, r.Scale, r.Sensitivity, roundedUp(r.EpsilonAlone))
+		return fmt.Sprintf("Each %s takes %s noise of scale %v on a sensitivity of %v, where 2^%d is the largest record, and costs one unit epsilon %s at most.",
+			r.What, r.Mechanism, r.Scale, r.Sensitivity, r.FractionBits, roundedUp(r.EpsilonAlone))
 	default:
 		return fmt.Sprintf("Each %s is randomised by itself (%s), at epsilon %s.", r.What, r.Mechanism, roundedUp(r.EpsilonAlone))
 	}
