@@ -17,6 +17,9 @@ type cover struct {
 	left  int64 // R: what is left of the target, in units
 	slack int64 // float noise of a bound, in units
 
+	inverted int     // the state that the state's inverse is of, −1 while there is none
+	grown    float64 // ln det of the matrix that it is of
+
 	known []knowledge // of every candidate
 	queue queue       // candidates not yet picked, the best bound on top
 }
@@ -26,38 +29,45 @@ type knowledge struct {
 	bound   int64 // at least the gain at this state and all later ones, positive
 	exact   int64 // the gain at state number exactAt, may be 0 or negative
 	exactAt int
-	tracked int // the state at which the cheap bound was last taken, −1 if never
+	logDet  float64 // with the candidate, where exact was computed
+	tracked int     // the state whose inverse the cheap bound was last taken with, −1 if never
 }
+
+// growth is by how much ln det may grow, for each dimension, before the inverse behind
+// the cheap bounds is computed anew: they widen by so much, and an inverse costs as
+// much as four gains.
+const growth = 0.02
 
 // newCover computes every candidate's gain over the prior. It returns also how many
 // have a positive float gain, before rounding to units.
 func newCover(p *pool, bids []int64) (*cover, int) {
-	c := &cover{bids: bids, state: p.start(), slack: p.slack(), known: make([]knowledge, len(bids))}
+	c := &cover{bids: bids, state: p.start(), slack: p.slack(), known: make([]knowledge, len(bids)), inverted: -1}
 	c.queue.cover = c
 	positive := 0
 	for i := range bids {
-		nats := c.state.gain(i)
-		if nats > 0 {
+		c.known[i] = knowledge{tracked: -1}
+		if c.learn(i) > 0 {
 			positive++
 		}
-		c.known[i] = knowledge{tracked: -1}
-		c.learn(i, quantise(nats))
 		c.queue.order = append(c.queue.order, i)
 	}
 	heap.Init(&c.queue)
 	return c, positive
 }
 
-func (c *cover) learn(i int, gain int64) {
+// learn computes the candidate's gain at this state, in nats.
+func (c *cover) learn(i int) float64 {
 	k := &c.known[i]
-	k.exact, k.exactAt = gain, c.step
-	k.bound = max(0, gain) + c.slack
+	nats, logDet := c.state.gainAnd(i)
+	k.exact, k.exactAt, k.logDet = quantise(nats), c.step, logDet
+	k.bound = max(0, k.exact) + c.slack
+	return nats
 }
 
 // gain returns the candidate's gain at this state in units, not truncated.
 func (c *cover) gain(i int) int64 {
 	if k := &c.known[i]; k.exactAt != c.step {
-		c.learn(i, quantise(c.state.gain(i)))
+		c.learn(i)
 	}
 	return c.known[i].exact
 }
@@ -99,19 +109,25 @@ func (c *cover) next() (claim, bool) {
 	return best, found
 }
 
-// tighten replaces the candidate's bound by the cheap one, once a state, and reports
-// whether that lowered it.
+// tighten replaces the candidate's bound by the cheap one and reports whether that
+// lowered it. The inverse that it takes is brought up to this state when the matrix has
+// grown since.
 func (c *cover) tighten(i int) bool {
 	k := &c.known[i]
-	if k.tracked == c.step || k.exactAt == c.step {
+	if c.state.pool.arms || k.exactAt == c.step {
 		return false
 	}
-	k.tracked = c.step
-	nats, ok := c.state.bound(i)
-	if !ok {
+	if c.inverted < 0 || c.state.logDet-c.grown > growth*float64(c.state.pool.d) {
+		if !c.state.invert() {
+			return false
+		}
+		c.inverted, c.grown = c.step, c.state.logDet
+	}
+	if k.tracked == c.inverted {
 		return false
 	}
-	bound := quantise(nats) + c.slack
+	k.tracked = c.inverted
+	bound := quantise(c.state.bound(i)) + c.slack
 	if bound >= k.bound {
 		return false
 	}
@@ -121,7 +137,11 @@ func (c *cover) tighten(i int) bool {
 
 // take buys what next returned.
 func (c *cover) take(pick claim) {
-	c.state.add(pick.index)
+	if k := c.known[pick.index]; k.exactAt == c.step {
+		c.state.addKnown(pick.index, k.logDet)
+	} else {
+		c.state.add(pick.index)
+	}
 	c.step++
 	c.left -= pick.gain
 }

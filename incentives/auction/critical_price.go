@@ -5,11 +5,12 @@ type price struct {
 	micro   int64
 	rival   int // index of the candidate that set it, −1 where the reserve did
 	pivotal bool
+	work    Work // that it took
 }
 
 // criticalPrice returns the largest bid in [0, reserve] with which the candidate
-// still wins, all else fixed. The run is at the candidate's own step, with the
-// candidate just removed from its queue; it is replayed from there without it:
+// still wins, all else fixed. The run, which is used up, is a fork at the candidate's
+// own step with the candidate just removed from its queue; it goes on without it:
 //
 //	p = max over steps k of ⌊(q̂_i(T)·b_j − [id_i > id_j]) / q̂_j(T)⌋,   j the pick, T the state of step k
 //
@@ -19,8 +20,7 @@ type price struct {
 //
 // The price does not depend on the candidate's bid and is at least that bid.
 // Source: Truth-FedBan definition 4, lemma 6; closed form derived in spec/incentives.md 1.4.
-func (c *cover) criticalPrice(candidate int, reserve int64) price {
-	f := c.fork()
+func (f *cover) criticalPrice(candidate int, reserve int64) price {
 	p := price{micro: -1, rival: -1}
 	for f.left > 0 {
 		rival, ok := f.next()

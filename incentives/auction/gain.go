@@ -16,8 +16,11 @@ import (
 type pool struct {
 	prior []float64   // d entries of a diagonal, or d·d of which the upper triangle is read
 	adds  [][]float64 // the same shape, one a candidate
-	d     int
-	arms  bool
+	// packed holds for a Gram matrix the upper triangle row by row, off the diagonal
+	// doubled, so that a trace of a product is one inner product.
+	packed [][]float64
+	d      int
+	arms   bool
 }
 
 func newPool(prior statistics.Information, adds []statistics.Information) *pool {
@@ -25,8 +28,24 @@ func newPool(prior statistics.Information, adds []statistics.Information) *pool 
 	p.prior = p.entries(prior)
 	for i, v := range adds {
 		p.adds[i] = p.entries(v)
+		if !p.arms {
+			p.packed = append(p.packed, p.pack(p.adds[i], 2))
+		}
 	}
 	return p
+}
+
+// pack returns the upper triangle of a matrix row by row, its entries off the diagonal
+// times a factor.
+func (p *pool) pack(a []float64, off float64) []float64 {
+	out := make([]float64, 0, p.d*(p.d+1)/2)
+	for i := range p.d {
+		out = append(out, a[i*p.d+i])
+		for _, x := range a[i*p.d+i+1 : (i+1)*p.d] {
+			out = append(out, off*x)
+		}
+	}
+	return out
 }
 
 func (p *pool) entries(v statistics.Information) []float64 {
@@ -99,8 +118,10 @@ type state struct {
 	a      []float64
 	logDet float64 // of a; unused for arms
 	work   []float64
-	// inverse of a, both triangles, when it was asked for at this state.
+	// inv is the inverse of an earlier state's matrix or of this one, packed; nil while
+	// there is none. A matrix only grows, so that an older inverse bounds gains, too.
 	inv []float64
+	did Work // by this state; a clone begins at nothing
 }
 
 func (p *pool) start() *state {
@@ -123,6 +144,13 @@ func (s *state) clone() *state {
 // gain returns ln det(A_T + ΔV_i) − ln det A_T in nats: d logarithms for arms, one
 // Cholesky factorisation (d³/3 flops) for a Gram matrix.
 func (s *state) gain(i int) float64 {
+	nats, _ := s.gainAnd(i)
+	return nats
+}
+
+// gainAnd returns the gain and ln det(A_T + ΔV_i), 0 for arms.
+func (s *state) gainAnd(i int) (nats, logDet float64) {
+	s.did.Gains++
 	add := s.pool.adds[i]
 	if s.pool.arms {
 		total := 0.0
@@ -131,52 +159,48 @@ func (s *state) gain(i int) float64 {
 				total += math.Log1p(n / s.a[k])
 			}
 		}
-		return total
+		return total, 0
 	}
 	copy(s.work, s.a)
 	floats.Add(s.work, add)
-	return s.pool.logDet(s.work) - s.logDet
+	logDet = s.pool.logDet(s.work)
+	return logDet - s.logDet, logDet
 }
 
 // add makes candidate i part of the state. Never the opposite: subtraction would not
 // give back the bits.
 func (s *state) add(i int) {
-	floats.Add(s.a, s.pool.adds[i])
-	if !s.pool.arms {
-		copy(s.work, s.a)
-		s.logDet = s.pool.logDet(s.work)
-		s.inv = nil
-	}
+	_, logDet := s.gainAnd(i)
+	s.addKnown(i, logDet)
 }
 
-// bound returns an upper bound of gain(i) in nats that costs O(d²) after one inverse
-// a state, and whether there is one:
+// addKnown is add where [state.gainAnd] has told ln det(A_T + ΔV_i) at this state: the
+// same sum in the same order, hence the same bits.
+func (s *state) addKnown(i int, logDet float64) {
+	floats.Add(s.a, s.pool.adds[i])
+	s.logDet = logDet
+}
+
+// invert takes the inverse of this state for bounds, O(d³), and reports whether it
+// could.
+func (s *state) invert() bool {
+	inverse, ok := s.pool.inverse(s.a)
+	if ok {
+		s.inv = s.pool.pack(inverse, 1)
+	}
+	return ok
+}
+
+// bound returns an upper bound of gain(i) in nats at the state of the inverse, and so
+// at all later ones, in O(d²):
 //
 //	ln det(I + A⁻¹ΔV) ≤ d·ln(1 + tr(A⁻¹ΔV)/d)
 //
 // by the arithmetic and geometric means of the eigenvalues.
-func (s *state) bound(i int) (float64, bool) {
-	if s.pool.arms {
-		return 0, false
-	}
-	if s.inv == nil {
-		inverse, ok := s.pool.inverse(s.a)
-		if !ok {
-			return 0, false
-		}
-		s.inv = inverse
-	}
-	d, add := s.pool.d, s.pool.adds[i]
-	trace := 0.0
-	for row := range d {
-		off := 0.0
-		x, y := add[row*d:row*d+d], s.inv[row*d:row*d+d]
-		for j := row + 1; j < d; j++ {
-			off += x[j] * y[j]
-		}
-		trace += 2*off + x[row]*y[row]
-	}
-	return float64(d) * math.Log1p(max(0, trace)/float64(d)), true
+func (s *state) bound(i int) float64 {
+	s.did.Bounds++
+	d := float64(s.pool.d)
+	return d * math.Log1p(max(0, floats.Dot(s.pool.packed[i], s.inv))/d)
 }
 
 // logDet overwrites a with its Cholesky factor and returns ln det a, or −∞ when a is

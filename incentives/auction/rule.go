@@ -65,6 +65,13 @@ type Outcome struct {
 	// saved the difference to TotalPaid.
 	ReserveCost incentives.Credits
 	Infeasible  bool // the target was not covered
+	Work        Work // what it took
+}
+
+// Work counts what a settlement computed, for who measures it.
+type Work struct {
+	Gains  int64 // gains: d logarithms for arms, a Cholesky factorisation for Gram matrices
+	Bounds int64 // cheap bounds of gains: a trace, for Gram matrices
 }
 
 // Check reports everything that is wrong with a rule and its offers, naming the

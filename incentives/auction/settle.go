@@ -2,7 +2,9 @@ package auction
 
 import (
 	"math"
+	"runtime"
 	"slices"
+	"sync"
 
 	posse "github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/incentives"
@@ -32,13 +34,19 @@ func Settle(rule Rule, offers []incentives.Offer) (Outcome, error) {
 	}
 	run := m.cover
 	var picks []int
+	prices := pricing{reserve: int64(rule.Reserve), room: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	for run.left > 0 {
 		pick, ok := run.next()
 		if !ok {
 			break
 		}
-		winner := m.offers[pick.index]
-		p := run.criticalPrice(pick.index, int64(rule.Reserve))
+		prices.start(run.fork(), pick.index)
+		picks = append(picks, pick.index)
+		run.take(pick)
+	}
+	work := run.state.did
+	for k, p := range prices.wait() {
+		winner := m.offers[picks[k]]
 		out.Winners = append(out.Winners, winner.Node)
 		out.Payments[winner.Node] = incentives.Credits(p.micro)
 		if p.rival >= 0 {
@@ -50,13 +58,40 @@ func Settle(rule Rule, offers []incentives.Offer) (Outcome, error) {
 		out.SocialCost += winner.Bid
 		out.TotalPaid += incentives.Credits(p.micro)
 		out.ReserveCost += rule.Reserve
-		picks = append(picks, pick.index)
-		run.take(pick)
+		work.Gains, work.Bounds = work.Gains+p.work.Gains, work.Bounds+p.work.Bounds
 	}
 	slices.Sort(out.Pivotal)
 	out.Infeasible = run.left > 0
 	out.measure(m.pool.information(picks), m.total)
+	out.Work = work
 	return out, nil
+}
+
+// pricing computes critical prices side by side: the runs without different winners
+// have nothing to do with each other. No more forks exist than there are processors.
+type pricing struct {
+	reserve int64
+	room    chan struct{}
+	running sync.WaitGroup
+	prices  []*price
+}
+
+// start prices a winner from its fork.
+func (p *pricing) start(fork *cover, winner int) {
+	out := new(price)
+	p.prices = append(p.prices, out)
+	p.room <- struct{}{}
+	p.running.Go(func() {
+		*out = fork.criticalPrice(winner, p.reserve)
+		out.work = fork.state.did
+		<-p.room
+	})
+}
+
+// wait returns all prices, in the order in which they were started.
+func (p *pricing) wait() []*price {
+	p.running.Wait()
+	return p.prices
 }
 
 // market is an opened auction: the eligible offers by id, and a run at its start.

@@ -114,7 +114,7 @@ func (v *verifier) winners(recorded Outcome) []int {
 }
 
 func (v *verifier) payment(node string, pick claim, recorded Outcome) {
-	p := incentives.Credits(v.market.cover.criticalPrice(pick.index, int64(v.reserve)).micro)
+	p := incentives.Credits(v.market.cover.fork().criticalPrice(pick.index, int64(v.reserve)).micro)
 	got, ok := recorded.Payments[node]
 	if !ok {
 		v.report("payments", node, "no payment", p.String(), true)
