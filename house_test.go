@@ -56,7 +56,7 @@ var house = [][]string{
 	{"simnet/dataset"}, // below its root: a scenario may name a data set
 	{"simnet"},         // holds the traffic that its engines run on
 	{"simnet/figure", "simnet/fast", "simnet/faults", "simnet/full"},
-	{"simnet/demo"},
+	{"simnet/demo", "simnet/forecast"},
 	{"cmd/posse"},
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/protocols/experiment"
 	"github.com/posse-dev/posse/protocols/possev1"
+	"github.com/posse-dev/posse/simnet/forecast"
 )
 
 func (p *program) experimentCommand() *cobra.Command {
@@ -49,15 +50,23 @@ func (p *program) experimentInit() *cobra.Command {
 func (p *program) experimentValidate() *cobra.Command {
 	var nodes int
 	var users int64
+	var effect float64
 	cmd := &cobra.Command{
 		Use:   "validate FILE",
-		Short: "Check an experiment file and list all its problems; needs no cluster",
+		Short: "Check an experiment file, list all its problems and say what to expect; needs no cluster",
+		Long: `With --nodes a valid file is also played in the fast engine: how much of what there is to gain so many nodes would close
+together and each alone, or how many decisions or how large an epsilon it would take to learn at all. The gap reaches from
+choosing at random to always choosing the best arm. What there is to gain is an assumption, --effect; rewards are about as
+bad as the file allows, nodes alike, and users come once or twice.`,
 		Example: `  posse experiment validate dosing.yaml --nodes 5 --users 20000
   posse experiment validate - -o json < dosing.yaml`,
 		Args: arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if nodes < 0 {
 				return posse.OutOfRange("--nodes", fmt.Sprint(nodes), "at least 0", "leave it out while the number is unknown")
+			}
+			if cmd.Flags().Changed("effect") && nodes == 0 {
+				return notApplicable("--effect", "without --nodes nothing is played")
 			}
 			if users < 0 {
 				return posse.OutOfRange("--users", fmt.Sprint(users), "at least 0", "leave it out while the number is unknown")
@@ -66,7 +75,13 @@ func (p *program) experimentValidate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v, err := experiment.Validate(label(args[0]), data, experiment.Deployment{Nodes: nodes, Users: users})
+			valid, err := experiment.Validate(label(args[0]), data, experiment.Deployment{Nodes: nodes, Users: users})
+			v := validated{Validation: valid}
+			if err == nil && nodes > 0 {
+				if v.Expect, err = expect(cmd.Context(), label(args[0]), data, nodes, effect); err != nil {
+					return err
+				}
+			}
 			if p.format == "json" {
 				if printed := p.print(v, nil); printed != nil {
 					return printed
@@ -86,11 +101,13 @@ func (p *program) experimentValidate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.print(v, func() string { return validText(label(args[0]), e, v, nodes) })
+			return p.print(v, func() string { return validText(label(args[0]), e, valid, nodes) + v.Expect.text(e) })
 		},
 	}
-	cmd.Flags().IntVar(&nodes, "nodes", 0, "nodes that will take part, at least 0; 0 is unknown, and what depends on it is not checked")
+	cmd.Flags().IntVar(&nodes, "nodes", 0, "nodes that will take part, at least 0; 0 is unknown, and what depends on it is neither checked nor expected")
 	cmd.Flags().Int64Var(&users, "users", 0, "users of all nodes together, at least 0; 0 is unknown")
+	cmd.Flags().Float64Var(&effect, "effect", forecast.DefaultEffect,
+		"how far the best arm's mean is above the average, as a share of the range or, with a moment, of the best mean; in (0, 0.5)")
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package ldp
 import (
 	"math"
 	"math/big"
+	"sync"
 
 	"github.com/posse-dev/posse/dp/noise"
 )
@@ -72,7 +73,21 @@ const tanhBits = 120
 // tanhHalf returns tanh(ε/2)·2^120 rounded down, ε = num/den, in exact integer
 // arithmetic: (e^ε − 1)/(e^ε + 1) with e^ε bounded from below, which makes the result
 // a lower bound (tanh grows with e^ε) and so errs towards ½.
+//
+// One experiment asks for one ε with every record, and the sum costs more than all
+// else of a record: what was computed is kept, and nobody may change it.
 func tanhHalf(num, den uint64) *big.Int {
+	if known, ok := tanhHalves.Load([2]uint64{num, den}); ok {
+		return known.(*big.Int)
+	}
+	computed := computeTanhHalf(num, den)
+	tanhHalves.Store([2]uint64{num, den}, computed)
+	return computed
+}
+
+var tanhHalves sync.Map // ε as num and den → *big.Int
+
+func computeTanhHalf(num, den uint64) *big.Int {
 	one, sum := exponential(num, den)
 	top := new(big.Int).Sub(sum, one)
 	top.Lsh(top, tanhBits)
