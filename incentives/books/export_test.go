@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,12 +96,32 @@ func TestBeancountAcceptsTheLedger(t *testing.T) {
 	if err != nil {
 		t.Skip("bean-check is not installed; the ledger's text is compared above")
 	}
-	path := filepath.Join(t.TempDir(), "posse.beancount")
-	var out bytes.Buffer
-	require.NoError(t, told(t).WriteBeancount(&out))
-	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o600))
-	report, err := exec.Command(check, path).CombinedOutput()
-	require.NoError(t, err, string(report))
+	for seed, b := range []*Book{told(t), rapid.Custom(func(t *rapid.T) *Book { return randomHistory(t, 300) }).Example(1)} {
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("posse-%d.beancount", seed))
+		var out bytes.Buffer
+		require.NoError(t, b.WriteBeancount(&out))
+		require.NoError(t, os.WriteFile(path, out.Bytes(), 0o600))
+		report, err := exec.Command(check, path).CombinedOutput()
+		require.NoError(t, err, string(report))
+		report, err = exec.Command("bean-query", "-f", "csv", path, "SELECT account, sum(number) GROUP BY account").Output()
+		require.NoError(t, err)
+		lines, err := csv.NewReader(bytes.NewReader(report)).ReadAll()
+		require.NoError(t, err)
+		theirs := map[string]string{}
+		for _, line := range lines[1:] {
+			theirs[strings.TrimSpace(line[0])] = strings.TrimSpace(line[1])
+		}
+		names := map[Account]string{}
+		for _, n := range b.beancountNames() {
+			names[n.account] = n.beancount
+		}
+		require.NotEmpty(t, theirs)
+		for _, balance := range b.Balances() {
+			if balance.Amount != 0 {
+				assert.Equal(t, balance.Amount.Fixed(), theirs[names[balance.Account]], balance.Account)
+			}
+		}
+	}
 }
 
 func TestExportsHoldNoBids(t *testing.T) {

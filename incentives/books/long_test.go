@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,11 +13,15 @@ import (
 	"github.com/posse-dev/posse/incentives"
 )
 
-// TestBooksBalanceAfterALongHistory plays 100,000 orders, of which many are refused,
-// through rounds that open, settle, are published or aborted, with retries, and
-// replays them from the start and in two parts.
+// TestBooksBalanceAfterALongHistory plays 100,000 orders, with POSSE_SOAK a million,
+// of which many are refused, through rounds that open, settle, are published or
+// aborted, with retries, and replays them from the start and from points in between,
+// as a replica does from a snapshot.
 func TestBooksBalanceAfterALongHistory(t *testing.T) {
-	const orders = 100_000
+	orders := 100_000
+	if os.Getenv("POSSE_SOAK") != "" {
+		orders = 1_000_000
+	}
 	r := rand.New(rand.NewPCG(1, 2))
 	nodes := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 	b, round, refused := New(), uint64(1), 0
@@ -64,11 +69,14 @@ func TestBooksBalanceAfterALongHistory(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, b.Balances(), again.Balances())
 
-	half, err := Restore(b.Transactions()[:len(b.Transactions())/2])
-	require.NoError(t, err)
-	for _, tx := range b.Transactions() { // the first half again: each is a retry
-		require.NoError(t, half.Post(tx))
+	for tenths := 1; tenths < 10; tenths += 4 {
+		at := len(b.Transactions()) * tenths / 10
+		part, err := Restore(b.Transactions()[:at])
+		require.NoError(t, err)
+		for _, tx := range b.Transactions()[at/2:] { // half of the part again: each is a retry
+			require.NoError(t, part.Post(tx))
+		}
+		assert.Equal(t, b.Balances(), part.Balances())
+		assert.Len(t, part.Transactions(), len(b.Transactions()))
 	}
-	assert.Equal(t, b.Balances(), half.Balances())
-	assert.Len(t, half.Transactions(), len(b.Transactions()))
 }
