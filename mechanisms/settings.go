@@ -1,6 +1,7 @@
 package mechanisms
 
 import (
+	"math"
 	"math/big"
 
 	"github.com/posse-dev/posse/dp"
@@ -47,12 +48,16 @@ type FeatureSpec struct {
 
 // Privacy is the part of an experiment's promise that fixes noise.
 type Privacy struct {
-	Model            dp.Model
-	Unit             dp.Unit
-	Relation         dp.Relation
-	PublicArrival    bool     // it may be known that a decision was rewarded
-	Epsilon          *big.Rat // exact, over the horizon
-	MaxContributions uint64   // records of a user that teach; 1 with unit reward
+	Model         dp.Model
+	Unit          dp.Unit
+	Relation      dp.Relation
+	PublicArrival bool     // it may be known that a decision was rewarded
+	Epsilon       *big.Rat // exact, over the horizon
+	// Rho is the ρ of zero-concentrated privacy over the horizon, exact. Where it is
+	// set, noise is Gaussian and Epsilon and Delta are what it was converted from.
+	Rho              *big.Rat
+	Delta            float64
+	MaxContributions uint64 // records of a user that teach; 1 with unit reward
 	FractionBits     uint8
 }
 
@@ -66,4 +71,16 @@ func (p Privacy) PerRecord() *big.Rat {
 	nano := new(big.Int).Mul(p.Epsilon.Num(), new(big.Int).SetUint64(dp.NanoPerEpsilon))
 	nano.Div(nano, new(big.Int).Mul(p.Epsilon.Denom(), new(big.Int).SetUint64(max(1, p.MaxContributions))))
 	return new(big.Rat).SetFrac(nano, new(big.Int).SetUint64(dp.NanoPerEpsilon))
+}
+
+// RecordRho returns the ρ of one record: ρ/C² for C contributions, since C records of
+// a unit may move one sum together, rounded down to whole pico-ρ.
+func (p Privacy) RecordRho() dp.Spend {
+	c := new(big.Int).SetUint64(max(1, p.MaxContributions))
+	pico := new(big.Int).Mul(p.Rho.Num(), new(big.Int).SetUint64(dp.PicoPerRho))
+	pico.Div(pico, new(big.Int).Mul(p.Rho.Denom(), c.Mul(c, c)))
+	if !pico.IsUint64() {
+		return dp.Spend{PicoRho: math.MaxUint64}
+	}
+	return dp.Spend{PicoRho: pico.Uint64()}
 }

@@ -44,6 +44,7 @@ func (e *Elimination) cells(m mechanisms.Model) ([]cell, error) {
 			sums[a] += float64(values[a]) / grid * gain
 			c.ledger.Add(float64(n), p.bound, e.moment, e.layout[1].Scale)
 			c.ledger.AddLaplace(float64(part.Releases), e.scale*p.bound)
+			c.ledger.Gaussian += float64(part.Releases) * e.sigma * e.sigma * p.bound * p.bound
 			if e.duchi > 0 {
 				c.ledger.Hoeffding += float64(n) * gain * gain
 			}
@@ -59,7 +60,7 @@ func (e *Elimination) cells(m mechanisms.Model) ([]cell, error) {
 
 // Summary says what a version knows: each arm's mean and the radius in use.
 func (e *Elimination) Summary(m mechanisms.Model, d mechanisms.Descriptor) (mechanisms.Summary, error) {
-	s := mechanisms.Summary{Epoch: d.Epoch, Ended: d.Ended, Bonus: "tight"}
+	s := mechanisms.Summary{Epoch: d.Epoch, Ended: d.Ended, Bonus: e.bonus}
 	if e.bonus == "tuned" {
 		s.Bonus = fmt.Sprintf("tuned κ %g (no guarantee)", e.kappa)
 	}
@@ -67,7 +68,11 @@ func (e *Elimination) Summary(m mechanisms.Model, d mechanisms.Descriptor) (mech
 	if err != nil {
 		return s, err
 	}
-	cells, err := e.cells(m)
+	known := m
+	if e.forget != nil {
+		known = e.forget.kept(m, d.Epoch)
+	}
+	cells, err := e.cells(known)
 	if err != nil {
 		return s, err
 	}
@@ -79,6 +84,9 @@ func (e *Elimination) Summary(m mechanisms.Model, d mechanisms.Descriptor) (mech
 		o := mechanisms.Option{Name: name, Count: cells[a].count, Known: cells[a].count > 0}
 		if o.Known {
 			o.Mean, o.Radius = cells[a].mean, e.radius(cells[a], l)
+			if e.forget != nil {
+				o.Radius = e.forget.margin(d.Epoch, len(p.survivors), cells[a]) / 2
+			}
 		}
 		s.Options = append(s.Options, o)
 	}

@@ -32,7 +32,8 @@ const firstQuota = 64
 // (1.3), instead of being forgotten: a loser's noisy leaf of an earlier epoch,
 // bought later, would be worthless otherwise. And arms are compared at every
 // version instead of once an epoch (as 5.9 does), at the price of a union over
-// versions inside the logarithm: what was paid for is used at once.
+// versions inside the logarithm: what was paid for is used at once. Bonus "theory"
+// is the published form, with its constants.
 type Elimination struct {
 	name     string
 	settings mechanisms.Settings
@@ -43,10 +44,13 @@ type Elimination struct {
 	baseline float64
 	bonus    string
 	kappa    float64
-	drops    bool    // false: the uniform policy, which compares nothing
-	scale    float64 // Laplace scale over the bound B
-	duchi    float64 // C of the local randomiser, 0 in other models
-	byRecord bool    // counts are those of records, not of slots
+	drops    bool        // false: the uniform policy, which compares nothing
+	scale    float64     // Laplace scale over the bound B
+	sigma    float64     // Gaussian deviation over the bound B
+	epsilon  float64     // that of the promise, 1 where there is none: only "theory" reads it
+	forget   *forgetting // nil: sums of all epochs add up
+	duchi    float64     // C of the local randomiser, 0 in other models
+	byRecord bool        // counts are those of records, not of slots
 }
 
 // NewElimination returns the policy. Settings need arms and either a range or a
@@ -60,7 +64,7 @@ func NewElimination(s mechanisms.Settings) (*Elimination, error) {
 func NewSharedUniform(s mechanisms.Settings) (*Elimination, error) {
 	e, err := newElimination("uniform", s)
 	if err == nil {
-		e.drops = false
+		e.drops, e.forget = false, nil
 	}
 	return e, err
 }
@@ -90,7 +94,13 @@ func newElimination(name string, s mechanisms.Settings) (*Elimination, error) {
 	if err := e.setBonus(s); err != nil {
 		return nil, err
 	}
-	return e, e.setNoise(s)
+	if err := e.setNoise(s); err != nil {
+		return nil, err
+	}
+	if e.bonus == "theory" && e.drops {
+		e.forget = e.published()
+	}
+	return e, nil
 }
 
 func (e *Elimination) setBonus(s mechanisms.Settings) error {
@@ -99,7 +109,7 @@ func (e *Elimination) setBonus(s mechanisms.Settings) error {
 		e.bonus = "tuned"
 	}
 	switch e.bonus {
-	case "tight":
+	case "tight", "theory":
 		e.kappa = 1
 	case "tuned":
 		if e.kappa == 0 {
@@ -114,8 +124,8 @@ func (e *Elimination) setBonus(s mechanisms.Settings) error {
 	default:
 		return &posse.Error{
 			Code: posse.InvalidArgument, Reason: "FIELD_UNKNOWN_VALUE", Field: "policy.params.bonus", Value: e.bonus,
-			Allowed: "tight, tuned", Message: fmt.Sprintf("policy.params.bonus: %q is not one of tight, tuned", e.bonus),
-			Hint: "tuned learns fast without a guarantee, tight has one",
+			Allowed: "theory, tight, tuned", Message: fmt.Sprintf("policy.params.bonus: %q is not one of theory, tight, tuned", e.bonus),
+			Hint: "tuned learns fast without a guarantee, the others have one",
 		}
 	}
 	return nil
@@ -139,6 +149,7 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 	}
 	unit := uint64(1) << f
 	sum := statistics.BlockSpec{Name: "sum", Shape: k, Scale: f, Record: int64(unit), L1: unit, L2Squared: squared(unit)}
+	e.epsilon = 1
 	if s.Privacy == nil {
 		e.layout = statistics.Layout{count, sum}
 		return nil
@@ -149,6 +160,7 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 	if s.Privacy.Epsilon.Sign() <= 0 {
 		return posse.OutOfRange("privacy.epsilon", s.Privacy.Epsilon.RatString(), "(0, 20]", "1 is a common choice")
 	}
+	e.epsilon, _ = s.Privacy.Epsilon.Float64()
 	perRecord := s.Privacy.PerRecord()
 	if perRecord.Sign() == 0 {
 		return posse.OutOfRange("privacy.epsilon", "less than 1e-9 a record", "at least privacy.maxContributions·1e-9",
@@ -156,6 +168,9 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 	}
 	switch s.Privacy.Model {
 	case dp.Local:
+		if e.bonus == "theory" {
+			return errBonus(e.bonus, "tight, tuned") // the published rate is the one that was shown wrong
+		}
 		e.byRecord = true
 		sum.Noise = statistics.DuchiPerRecord
 		sum.L1, sum.L2Squared = 2*unit, squared(2*unit)
@@ -169,6 +184,12 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 		e.byRecord = s.Privacy.PublicArrival
 		if s.Privacy.Relation == dp.Replace {
 			sum.L1, sum.L2Squared = 2*unit, squared(2*unit)
+		}
+		if s.Privacy.Rho != nil {
+			if err := e.gaussian(&sum, s.Privacy.RecordRho()); err != nil {
+				return err
+			}
+			break
 		}
 		sum.Noise = statistics.LaplacePerReport
 		spend, err := dp.SpendOfEpsilon(perRecord)
@@ -190,6 +211,25 @@ func (e *Elimination) setNoise(s mechanisms.Settings) error {
 	}
 	e.layout = statistics.Layout{count, sum}
 	return e.layout.Validate()
+}
+
+// gaussian is 5.7: discrete Gaussian noise of σ² = Δ²/(2ρ) on each arm's sum, for a
+// promise in ρ. Laplace noise is less where a record meets one release.
+func (e *Elimination) gaussian(sum *statistics.BlockSpec, rho dp.Spend) error {
+	if rho.PicoRho == 0 {
+		return posse.OutOfRange("privacy.epsilon", "less than 1e-12 ρ a record", "at least privacy.maxContributions²·1e-12", "raise epsilon, or lower maxContributions")
+	}
+	law, err := noise.GaussianFor(new(big.Int).SetUint64(sum.L2Squared), rho)
+	if err != nil {
+		return err
+	}
+	sigma2 := law.Sigma2()
+	if !sigma2.Num().IsUint64() || !sigma2.Denom().IsUint64() {
+		return tooFine()
+	}
+	sum.Noise, sum.Num, sum.Den = statistics.GaussianPerReport, sigma2.Num().Uint64(), sigma2.Denom().Uint64()
+	e.sigma = math.Sqrt(float64(sum.Num)/float64(sum.Den)) / float64(sum.Record)
+	return nil
 }
 
 func ratio(r *big.Rat) (num, den uint64, ok bool) {
@@ -266,6 +306,9 @@ func (e *Elimination) Plan(before mechanisms.Descriptor, m mechanisms.Model, nod
 			all[a] = a
 		}
 		p := plan{survivors: all, quota: firstQuota * roundUp(nodes)}
+		if e.forget != nil {
+			return e.forget.next(e, d, 1, p), nil
+		}
 		return e.next(d, 1, p, nodes), nil
 	}
 	p, err := decodePlan(before.Plan, len(e.settings.Arms))
@@ -274,6 +317,9 @@ func (e *Elimination) Plan(before mechanisms.Descriptor, m mechanisms.Model, nod
 	}
 	if before.Ended {
 		return before, nil
+	}
+	if e.forget != nil {
+		return e.forget.plan(e, before, d, p, m)
 	}
 	cells, err := e.cells(m)
 	if err != nil {
@@ -315,7 +361,7 @@ func (e *Elimination) bound(epoch uint32, p plan, nodes int) float64 {
 	}
 	unit := math.Pow(e.moment.Bound, 1/e.moment.Order)
 	return robust.BestBound(e.moment, n, e.confidence(uint64(epoch), len(p.survivors)),
-		robust.Noise{Releases: releases, Scale: e.scale, Local: e.duchi}, unit*1e-6, unit*1e12)
+		robust.Noise{Releases: releases, Scale: e.scale, Sigma: e.sigma, Local: e.duchi}, unit*1e-6, unit*1e12)
 }
 
 // confidence is L = ln(4·|S|·τ²/β) with β = 1/T: a union over survivors, both

@@ -108,7 +108,7 @@ func TestSettingsOutsideTheirRangeAreRefusedByField(t *testing.T) {
 		"bound 0":               {"reward.moment.bound", func(s *mechanisms.Settings) { s.Moment.Bound = 0 }},
 		"an empty range":        {"reward.range", func(s *mechanisms.Settings) { s.Moment, s.Range = nil, &mechanisms.Range{Low: 1, High: 1} }},
 		"an infinite range":     {"reward.range", func(s *mechanisms.Settings) { s.Moment, s.Range = nil, &mechanisms.Range{High: math.Inf(1)} }},
-		"a bonus of theory":     {"policy.params.bonus", func(s *mechanisms.Settings) { s.Bonus = "theory" }},
+		"a bonus of none":       {"policy.params.bonus", func(s *mechanisms.Settings) { s.Bonus = "none" }},
 		"kappa 11":              {"policy.params.kappa", func(s *mechanisms.Settings) { s.Kappa = 11 }},
 		"kappa NaN":             {"policy.params.kappa", func(s *mechanisms.Settings) { s.Kappa = math.NaN() }},
 		"3 bits":                {"privacy.fractionBits", func(s *mechanisms.Settings) { s.Privacy.FractionBits = 3 }},

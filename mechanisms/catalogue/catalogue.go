@@ -49,6 +49,23 @@ func Default() Catalogue {
 		{Name: "exp3", Kind: "arms", Paper: "Auer, Cesa-Bianchi, Freund and Schapire 2002", Learner: learner(arms.NewEXP3)},
 		{Name: "explore-then-commit", Kind: "arms", Paper: "Lattimore and Szepesvári 2020, 6.1", Learner: learner(arms.NewExploreThenCommit)},
 		{Name: "successive-elimination", Kind: "arms", Paper: "Even-Dar, Mannor and Mansour 2006", Learner: learner(arms.NewSuccessiveElimination)},
+		{Name: "robust-ucb", Kind: "arms", Paper: "Bubeck, Cesa-Bianchi and Lugosi 2013", Learner: learner(arms.NewRobustUCB)},
+		{
+			Name: "adap-ucb", Kind: "arms", Paper: "Azize and Basu 2022, AdaP-UCB", Models: []dp.Model{dp.Silo},
+			Shared: shared(arms.NewAdaptiveUCB), Learner: learner(arms.NewSoloAdaptiveUCB),
+		},
+		{
+			Name: "adap-klucb", Kind: "arms", Paper: "Azize and Basu 2022, AdaP-KLUCB", Models: []dp.Model{dp.Silo},
+			Shared: shared(arms.NewAdaptiveKLUCB), Learner: learner(arms.NewSoloAdaptiveKLUCB),
+		},
+		{
+			Name: "dp-se", Kind: "arms", Paper: "Sajed and Sheffet 2019, DP-SE", Models: []dp.Model{dp.Silo},
+			Shared: shared(arms.NewPrivateSuccessiveElimination), Learner: learner(arms.NewSoloSuccessiveElimination),
+		},
+		{
+			Name: "ldp-ucb", Kind: "arms", Paper: "after Ren, Zhou, Liu and Shroff 2020", Models: []dp.Model{dp.Local},
+			Shared: shared(arms.NewLocalUCB), Learner: learner(arms.NewSoloLocalUCB),
+		},
 		{Name: "lin-ucb", Kind: "linear", Paper: "Li, Chu, Langford and Schapire 2010", Learner: linearLearner(linear.NewLinUCB)},
 		{Name: "lin-ts", Kind: "linear", Paper: "Agrawal and Goyal 2013", Learner: linearLearner(linear.NewLinTS)},
 	}

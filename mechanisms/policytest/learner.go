@@ -29,6 +29,9 @@ type LearnerCase struct {
 	Foreign []mechanisms.Action
 	// Additive policies learn the same from any order of records.
 	Additive bool
+	// OwnChoices: the policy learns only from what it chose itself, so that a made-up
+	// history teaches it little, and untried options are tried in order.
+	OwnChoices bool
 }
 
 // Learner fails t for every rule that the policy breaks.
@@ -291,6 +294,9 @@ func (c LearnerCase) propensity(out *violations, played []event) {
 // relabel tells one policy a history and another the same with the options renamed,
 // and compares how often they choose: six standard deviations of the difference.
 func (c LearnerCase) relabel(out *violations) {
+	if c.OwnChoices {
+		return
+	}
 	const draws = 10_000
 	names := [options]int{2, 0, 3, 1}
 	var plain, renamed []event

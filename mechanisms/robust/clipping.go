@@ -72,7 +72,7 @@ func (c Clipping) Radius(m mechanisms.Moment, l float64) float64 {
 	} else {
 		r += math.Sqrt(2*m.Bound*c.Variance*l) + 2*c.Max*l/3
 	}
-	return (r + c.noise(l)) / c.N
+	return (r + c.NoiseRadius(l)) / c.N
 }
 
 // BoundedRadius is the radius where every record lies in ±B by declaration, so
@@ -87,10 +87,12 @@ func (c Clipping) BoundedRadius(l float64) float64 {
 	} else {
 		r += c.Max * math.Sqrt(2*l*c.N)
 	}
-	return (r + c.noise(l)) / c.N
+	return (r + c.NoiseRadius(l)) / c.N
 }
 
-func (c Clipping) noise(l float64) float64 {
+// NoiseRadius is how far the noises together may take the sum, each side with
+// probability exp(−l): the last term of [Clipping.Radius] before it is divided.
+func (c Clipping) NoiseRadius(l float64) float64 {
 	n := math.Sqrt(2 * l * c.Gaussian)
 	if c.Scale2 == 0 {
 		return n
@@ -104,8 +106,9 @@ func (c Clipping) noise(l float64) float64 {
 // Noise is how the sum of an epoch will be noised, per unit of the bound B: the
 // scales grow with B, since the sensitivity does.
 type Noise struct {
-	Releases float64 // independent Laplace noises
-	Scale    float64 // each of scale Scale·B
+	Releases float64 // independent noises
+	Scale    float64 // each Laplace of scale Scale·B; 0: none
+	Sigma    float64 // each Gaussian of deviation Sigma·B; 0: none
 	Local    float64 // C of a per-record randomiser whose output is ±B·C; 0: none
 }
 
@@ -120,6 +123,7 @@ func BestBound(m mechanisms.Moment, n, l float64, noise Noise, lo, hi float64) f
 		var c Clipping
 		c.Add(n, b, m, 62)
 		c.AddLaplace(noise.Releases, noise.Scale*b)
+		c.Gaussian = noise.Releases * noise.Sigma * noise.Sigma * b * b
 		c.Hoeffding = n * noise.Local * noise.Local * b * b
 		return c.Radius(m, l)
 	}

@@ -74,7 +74,7 @@ func (c Counted) Mean() float64 { return (c.Sum + c.Baseline) / math.Max(1, floa
 
 // CountError is E_n: the count is off by more with probability at most exp(−l) on a
 // side. Source: private-learning 1.3.
-func (c Counted) CountError(l float64) float64 { return c.CountNoise.noise(l) }
+func (c Counted) CountError(l float64) float64 { return c.CountNoise.NoiseRadius(l) }
 
 // Radius is the half-width around [Counted.Mean]: the ledger's, with n⁻ = max(1, n −
 // E_n) in every denominator, and |mean|·E_n/n⁻ more, since numerator and denominator

@@ -298,7 +298,9 @@ func TestWhatNoFieldMayContainIsRefused(t *testing.T) {
 
 func TestPoliciesWithoutPrivateSumsAreRefusedWithWhatIsAllowed(t *testing.T) {
 	for _, name := range []string{"ucb1", "thompson-beta", "thompson-gaussian"} {
-		for _, model := range []string{"silo", "local"} {
+		for model, allowed := range map[string]string{
+			"silo": "robust-elimination | uniform | adap-ucb | adap-klucb | dp-se", "local": "robust-elimination | uniform | ldp-ucb",
+		} {
 			text := strings.Replace(dosing, "robust-elimination", name, 1)
 			_, err := Read("f", []byte(strings.Replace(text, "model: silo", "model: "+model, 1)))
 			require.Error(t, err)
@@ -306,7 +308,7 @@ func TestPoliciesWithoutPrivateSumsAreRefusedWithWhatIsAllowed(t *testing.T) {
 			assert.Equal(t, "COMBINATION_REFUSED", p.Reason)
 			assert.Equal(t, "policy.name", p.Field)
 			assert.Equal(t, name+" is not available under privacy.model "+model, p.Message)
-			assert.Equal(t, "robust-elimination | uniform", p.Allowed)
+			assert.Equal(t, allowed, p.Allowed)
 		}
 	}
 }
