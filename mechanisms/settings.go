@@ -29,6 +29,8 @@ type Settings struct {
 	Features *FeatureSpec
 	// ParameterBound is S, ‖θ*‖₂ ≤ S in linear problems; 0 means 1.
 	ParameterBound float64
+	// Pooling lets nodes differ: see [Pooled].
+	Pooling bool
 	// RoundDecisions is the number of decisions between rounds, for planning how
 	// many releases an epoch takes; 0 when rounds follow a clock.
 	RoundDecisions uint64

@@ -53,6 +53,32 @@ type Window interface {
 	Record(dst []statistics.Increment, c Context, a Action, f Feedback) ([]statistics.Increment, error)
 }
 
+// Pooled is a [Shared] under which nodes may differ (node.pooling: partial): a node
+// follows the shared model as long as its own noisy statistics can't tell otherwise,
+// and itself once they can. Source: private-learning 5.9 and 6.6.
+type Pooled interface {
+	Shared
+	// OpenOwn is [Shared.Open] for a node that has also released own, a model of its
+	// own reports, bought or not; m is the published model that d was planned on, and
+	// nodes how many there are. Everything that it reads was released before, so that
+	// it costs nothing and its choices are as public as d. With one node, and before
+	// the first own report, it is Open.
+	OpenOwn(d Descriptor, m, own Model, nodes int) (Window, Standing, error)
+}
+
+// Standing is what a node's own numbers say of the shared model: how it sees whether
+// federation still helps it. Options are numbered as in the experiment.
+type Standing struct {
+	Playing  []int // what the node chooses among
+	RuledOut []int // by the node's own numbers
+	Leaning  bool  // it plays less than the shared model leaves in play
+	Own      bool  // its own numbers rule out all that the shared model leaves in play
+	Done     bool  // one option is left for both: it need not report any more
+	// Gap is by how much the node's own best option is better than the best of the
+	// shared model's by the node's own noisy means, and GapRadius its radius.
+	Gap, GapRadius float64
+}
+
 // Summary is a version in words and numbers.
 type Summary struct {
 	Epoch    uint32

@@ -270,7 +270,7 @@ func (e *Elimination) Check(d mechanisms.Descriptor, s *statistics.Set) error {
 		return statistics.ErrShape
 	}
 	for a, n := range count {
-		if !slices.Contains(p.survivors, a) && n != 0 {
+		if !slices.Contains(p.survivors, a) && n != 0 && !e.settings.Pooling {
 			return posse.OutOfRange("count", fmt.Sprint(n), "0 for an arm that was dropped", "report the arms of the descriptor only")
 		}
 		if n < 0 {
@@ -342,7 +342,7 @@ func (e *Elimination) Plan(before mechanisms.Descriptor, m mechanisms.Model, nod
 
 func (e *Elimination) next(d mechanisms.Descriptor, epoch uint32, p plan, nodes int) mechanisms.Descriptor {
 	d.Epoch = epoch
-	d.Ended = len(p.survivors) == 1 && e.drops
+	d.Ended = len(p.survivors) == 1 && e.drops && !e.settings.Pooling // with pooling each node ends by itself
 	p.bound = e.bound(epoch, p, nodes)
 	d.Plan = p.encode()
 	return d

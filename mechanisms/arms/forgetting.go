@@ -22,7 +22,7 @@ type forgetting struct {
 func (f *forgetting) next(e *Elimination, d mechanisms.Descriptor, epoch uint32, p plan) mechanisms.Descriptor {
 	p.quota = min(f.quota(epoch, len(p.survivors)), 1<<62)
 	p.bound = f.bound(p.quota, epoch, len(p.survivors))
-	d.Epoch, d.Ended, d.Plan = epoch, len(p.survivors) == 1, p.encode()
+	d.Epoch, d.Ended, d.Plan = epoch, len(p.survivors) == 1 && !e.settings.Pooling, p.encode()
 	return d
 }
 
