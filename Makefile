@@ -50,6 +50,11 @@ generate: ## make the committed Go code from protocols/**/*.proto
 golden: ## write the golden files anew; read the difference before committing it
 	go test $(shell git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's|^|./|') -update
 
+.PHONY: figures
+figures: ## draw the documents' figures anew from examples/sim, in some minutes (data sets below POSSE_DATA)
+	@$(MAKE) --no-print-directory build
+	@.ci/figures
+
 .PHONY: bench
 bench: ## ratios against bare libraries
 	@.ci/bench-module --run

@@ -79,10 +79,12 @@ func TestTheTemplateAndTheExamplesAreValid(t *testing.T) {
 	}
 }
 
-func example(t *testing.T, name string) {
+// example reads a scenario of examples/sim; without its data the test is skipped.
+func example(t *testing.T, name string) *Scenario {
+	t.Helper()
 	data, err := os.ReadFile("../examples/sim/" + name)
 	require.NoError(t, err)
-	_, err = Read(name, data, Files{Data: func(path string, o dataset.Options) (*dataset.Set, error) {
+	s, err := Read(name, data, Files{Data: func(path string, o dataset.Options) (*dataset.Set, error) {
 		set, err := dataset.Load(filepath.Join(cmp.Or(os.Getenv("POSSE_DATA"), "../../shared/data"), path), o)
 		if err != nil && posse.As(err).Reason == "FILE_NOT_FOUND" {
 			t.Skipf("no data: set POSSE_DATA to the folder that holds %s", path)
@@ -90,6 +92,7 @@ func example(t *testing.T, name string) {
 		return set, err
 	}})
 	assert.NoError(t, err, name)
+	return s
 }
 
 func TestAScenarioMayNameTheFileOfItsExperiment(t *testing.T) {
