@@ -14,6 +14,10 @@
 // smaller id. The package does not know whether claims are true; offers bound to
 // reports by a hash make them so (spec/incentives.md 1.7).
 //
+// [Depends] tells who is pivotal, [Counterfactuals] what other bids would have brought.
+// [SettleWithin] buys within a budget. [SettleFixedPrice], [SettleIncFedUCB] and
+// [DisLinUCB] are baselines to compare with.
+//
 // Sources: Truth-FedBan (arXiv 2402.04485), Myerson 1981 and Archer and Tardos 2001
 // for critical payments, Wolsey 1982 for the cost of greedy cover. Next down:
 // [github.com/posse-dev/posse/mechanisms/statistics.Information].
