@@ -3,6 +3,7 @@ package mechanisms
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/posse-dev/posse/mechanisms/statistics"
 )
@@ -21,6 +22,31 @@ type Part struct {
 	Descriptor Descriptor
 	Releases   uint64 // how many releases, each with its own noise, are in Sum
 	Sum        *statistics.Set
+}
+
+// Add adds a release that was made under a descriptor to its part, or begins one.
+func (m *Model) Add(d Descriptor, released *statistics.Set) error {
+	digest := d.Digest()
+	for i := range m.Parts {
+		if m.Parts[i].Descriptor.Digest() == digest {
+			m.Parts[i].Releases++
+			return m.Parts[i].Sum.Merge(released)
+		}
+	}
+	if !d.Layout.Fits(released) {
+		return statistics.ErrShape
+	}
+	m.Parts = append(m.Parts, Part{Descriptor: d, Releases: 1, Sum: released.Clone()})
+	return nil
+}
+
+// Clone returns a copy that shares no sums.
+func (m Model) Clone() Model {
+	out := Model{Version: m.Version, Parts: slices.Clone(m.Parts)}
+	for i, p := range out.Parts {
+		out.Parts[i].Sum = p.Sum.Clone()
+	}
+	return out
 }
 
 const maxParts = 1 << 16

@@ -58,12 +58,14 @@ type Window interface {
 // and itself once they can. Source: private-learning 5.9 and 6.6.
 type Pooled interface {
 	Shared
-	// OpenOwn is [Shared.Open] for a node that has also released own, a model of its
-	// own reports, bought or not; m is the published model that d was planned on, and
-	// nodes how many there are. Everything that it reads was released before, so that
-	// it costs nothing and its choices are as public as d. With one node, and before
-	// the first own report, it is Open.
-	OpenOwn(d Descriptor, m, own Model, nodes int) (Window, Standing, error)
+	// Own is the descriptor of the node's own next window: d, which was planned on the
+	// published model m, with the plan that the node's own releases leave open. own is
+	// the model of all of them, bought or not. Its layout, bound and noise are d's, and
+	// a report made under it is one under d; where it has ended the node need not
+	// report any more. Everything that it reads was released before, so that it costs
+	// nothing and its choices are as public as d. It is d before the first own release,
+	// and as long as nobody else's is in m: one node has nobody to differ from.
+	Own(d Descriptor, m, own Model) (Descriptor, Standing, error)
 }
 
 // Standing is what a node's own numbers say of the shared model: how it sees whether
@@ -73,7 +75,7 @@ type Standing struct {
 	RuledOut []int // by the node's own numbers
 	Leaning  bool  // it plays less than the shared model leaves in play
 	Own      bool  // its own numbers rule out all that the shared model leaves in play
-	Done     bool  // one option is left for both: it need not report any more
+	Done     bool  // one option is left by both: it need not report any more
 	// Gap is by how much the node's own best option is better than the best of the
 	// shared model's by the node's own noisy means, and GapRadius its radius.
 	Gap, GapRadius float64

@@ -8,9 +8,8 @@ import (
 	"github.com/posse-dev/posse/mechanisms/robust"
 )
 
-// OpenOwn is a node's half of a window under partial pooling. With r the radius of an
-// own mean m (noise included), g the bound of its clipping bias, κo = κ/2 and φ = ½
-// (both 1 with bonus "tight"):
+// Own is partial pooling. With r the radius of an own mean m (noise included), g the
+// bound of its clipping bias, κo = κ/2 and φ = ½ (both 1 with bonus "tight"):
 //
 //	A   = {k : no b has m_b − m_k > κo·(r_k + r_b) + φ·|g_k − g_b|}    what own numbers leave open
 //	S_j = A ∩ S                                                        lean
@@ -20,21 +19,21 @@ import (
 // that S dropped is frozen with the error that it had, φ|g| because it was clipped at
 // an older, smaller bound, and the fallback because a node whose best arm was dropped
 // would never come back. Source: private-learning 5.9 (derived there).
-func (e *Elimination) OpenOwn(d mechanisms.Descriptor, m, own mechanisms.Model, nodes int) (mechanisms.Window, mechanisms.Standing, error) {
+func (e *Elimination) Own(d mechanisms.Descriptor, m, own mechanisms.Model) (mechanisms.Descriptor, mechanisms.Standing, error) {
 	p, err := decodePlan(d.Plan, len(e.settings.Arms))
 	if err != nil {
-		return nil, mechanisms.Standing{}, err
-	}
-	if nodes <= 1 || len(own.Parts) == 0 || !e.drops {
-		return window{e, p}, mechanisms.Standing{Playing: p.survivors, Done: len(p.survivors) == 1 && e.drops && nodes <= 1}, nil
+		return d, mechanisms.Standing{}, err
 	}
 	mine, err := e.cells(own)
 	if err != nil {
-		return nil, mechanisms.Standing{}, err
+		return d, mechanisms.Standing{}, err
 	}
 	pooled, err := e.cells(m)
 	if err != nil {
-		return nil, mechanisms.Standing{}, err
+		return d, mechanisms.Standing{}, err
+	}
+	if !e.settings.Pooling || !e.drops || unaccompanied(mine, pooled) {
+		return d, mechanisms.Standing{Playing: p.survivors}, nil
 	}
 	l := e.confidence(max(1, m.Version), len(mine))
 	left, ruled := e.leaves(mine, l)
@@ -51,7 +50,19 @@ func (e *Elimination) OpenOwn(d mechanisms.Descriptor, m, own mechanisms.Model, 
 	s.Done = len(left) == 1 && len(s.Playing) == 1 && s.Playing[0] == left[0]
 	s.Gap, s.GapRadius = e.gap(mine, p.survivors, l)
 	p.survivors = s.Playing
-	return window{e, p}, s, nil
+	d.Plan, d.Ended = p.encode(), s.Done
+	return d, s, nil
+}
+
+// unaccompanied reports whether nobody else's records are in the pooled cells, or the
+// node has none of its own yet.
+func unaccompanied(mine, pooled []cell) bool {
+	own, others := false, false
+	for a := range mine {
+		own = own || mine[a].count > 0
+		others = others || pooled[a].count > mine[a].count
+	}
+	return !own || !others
 }
 
 // leaves is A and the arms outside of it. A is never empty: no arm rules out the best.

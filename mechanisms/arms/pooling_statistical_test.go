@@ -77,7 +77,11 @@ func (f federation) play(t *testing.T, how string, rounds int, seed uint64) floa
 				require.NoError(t, err)
 				var standing mechanisms.Standing
 				if s.Pooling {
-					win, standing, err = e.OpenOwn(d, published, own[j], len(nodes))
+					var o mechanisms.Descriptor
+					o, standing, err = e.Own(d, published, own[j])
+					require.NoError(t, err)
+					require.Equal(t, standing.Done, o.Ended)
+					win, err = e.Open(o)
 					require.NoError(t, err)
 					if how == planted && standing.Own {
 						win, err = e.Open(d)
@@ -183,34 +187,37 @@ func TestPartialPoolingTakesTheBetterOfBoth(t *testing.T) {
 func TestANodeStandsByItsOwnNumbersOnceTheyAreClear(t *testing.T) {
 	e := elimination(t, 3, func(s *mechanisms.Settings) { s.Pooling, s.Bonus = true, "tuned" })
 	first := must(e.Plan(mechanisms.Descriptor{}, mechanisms.Model{}, 4))
-	pooled := mechanisms.Model{Version: 3, Parts: []mechanisms.Part{partOf(e, first, 4000, 0.5, 0, 0.1)}}
+	pooled := mechanisms.Model{Version: 3, Parts: []mechanisms.Part{partOf(e, first, 400_000, 0.5, 0, 0.1)}}
 	d := must(e.Plan(first, pooled, 4))
 	p := must(decodePlan(d.Plan, 3))
 	require.NotContains(t, p.survivors, 1, "the federation dropped it")
-	open := func(own mechanisms.Model, nodes int) mechanisms.Standing {
-		w, s, err := e.OpenOwn(d, pooled, own, nodes)
+	open := func(own mechanisms.Model, m mechanisms.Model) mechanisms.Standing {
+		o, s, err := e.Own(d, m, own)
+		require.NoError(t, err)
+		assert.Equal(t, d.Layout, o.Layout)
+		w, err := e.Open(o)
 		require.NoError(t, err)
 		a, _, err := w.Choose(0, mechanisms.None{}, nil)
 		require.NoError(t, err)
 		assert.Contains(t, s.Playing, int(a.(mechanisms.Arm)))
 		return s
 	}
-	assert.Equal(t, p.survivors, open(mechanisms.Model{}, 4).Playing, "without own reports it follows")
+	assert.Equal(t, p.survivors, open(mechanisms.Model{}, pooled).Playing, "without own reports it follows")
 	model := func(n int64, means ...float64) mechanisms.Model {
 		return mechanisms.Model{Version: 3, Parts: []mechanisms.Part{partOf(e, first, n, means...)}}
 	}
 	clear := model(100_000, -0.5, 0.9, -0.5)
-	assert.Equal(t, p.survivors, open(clear, 1).Playing, "one node follows itself already")
-	s := open(clear, 4)
+	assert.Equal(t, p.survivors, open(clear, clear).Playing, "one node follows itself already")
+	s := open(clear, pooled)
 	assert.True(t, s.Own)
 	assert.True(t, s.Done)
 	assert.Equal(t, []int{1}, s.Playing)
 	assert.Equal(t, []int{0, 2}, s.RuledOut)
 	assert.Greater(t, s.Gap, s.GapRadius)
-	s = open(model(80, -0.05, 0.1, -0.05), 4)
+	s = open(model(80, -0.05, 0.1, -0.05), pooled)
 	assert.Equal(t, p.survivors, s.Playing, "noise tells nothing")
 	assert.False(t, s.Own || s.Leaning)
-	s = open(model(100_000, 0.9, math.NaN(), -0.5), 4)
+	s = open(model(100_000, 0.9, math.NaN(), -0.5), pooled)
 	assert.Contains(t, s.Playing, 0)
 	assert.NotContains(t, s.RuledOut, 1, "an arm without own records is never ruled out")
 

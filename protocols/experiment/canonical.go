@@ -52,6 +52,7 @@ type (
 		Description string `json:"description,omitempty"`
 	}
 	nodeDocument struct {
+		Pooling    Pooling    `json:"pooling"`
 		LocalModel LocalModel `json:"localModel"`
 	}
 	problemDocument struct {
@@ -125,7 +126,7 @@ func (e *Experiment) document() document {
 		APIVersion: "posse/v1", Kind: "Experiment",
 		Metadata: metadataDocument{e.Name, e.Description},
 		Horizon:  e.Horizon,
-		Node:     nodeDocument{e.LocalModel},
+		Node:     nodeDocument{e.Pooling, e.LocalModel},
 		Problem:  problemDocument{e.Problem.Kind, e.Problem.Arms},
 		Reward:   rewardDocument{Deadline: e.Reward.Deadline.String()},
 		Policy:   policyDocument{Name: e.Policy.Name, Guarantee: "none"},

@@ -14,6 +14,7 @@ type Experiment struct {
 	Name        string // unique in a cluster for ever
 	Description string // shown escaped
 	Horizon     int64  // decisions of all nodes together
+	Pooling     Pooling
 	LocalModel  LocalModel
 	Problem     Problem
 	Reward      Reward
@@ -22,6 +23,16 @@ type Experiment struct {
 	Rounds      Rounds
 	Incentives  *Incentives // nil: nobody is paid and everyone gets every version
 }
+
+// Pooling says whether nodes may differ.
+type Pooling string
+
+// The poolings: all nodes follow the shared model, or each its own noisy statistics
+// where these differ clearly. Source: private-learning 5.9.
+const (
+	SharedPooling  Pooling = "shared"
+	PartialPooling Pooling = "partial"
+)
 
 // LocalModel says what a node's choices may read of its own statistics.
 type LocalModel string

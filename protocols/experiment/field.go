@@ -26,6 +26,7 @@ func Fields() []Field {
 		{Path: "metadata.description", Type: "string", Range: "at most 1,000 characters", Default: "empty", Mutable: true, Meaning: "shown on screens"},
 		{Path: "horizon", Type: "integer", Range: "[1, 1e12]", Required: true, Meaning: "decisions of all nodes together, at least the number of arms", Hint: "write the number of decisions that all nodes will make, such as 100000 or 1e5"},
 		{Path: "node", Type: "block"},
+		{Path: "node.pooling", Type: "word", Range: "shared | partial", Default: "shared", Meaning: "partial: a node follows its own noisy statistics instead of the shared model where they differ clearly"},
 		{Path: "node.localModel", Type: "word", Range: "private | raw", Default: "private", Meaning: "raw: a node's choices may read its own raw sums"},
 
 		{Path: "problem", Type: "block", Required: true},

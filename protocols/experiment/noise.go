@@ -116,7 +116,7 @@ func (b *block) overflow(e *Experiment, root *node) {
 func (e *Experiment) Settings() mechanisms.Settings {
 	s := mechanisms.Settings{
 		Kind: e.Problem.Kind, Arms: append([]string(nil), e.Problem.Arms...),
-		Horizon: uint64(e.Horizon), Clip: e.Reward.Clip, Bonus: e.Policy.Bonus, Kappa: e.Policy.Kappa.Float64(),
+		Horizon: uint64(e.Horizon), Clip: e.Reward.Clip, Bonus: e.Policy.Bonus, Kappa: e.Policy.Kappa.Float64(), Pooling: e.Pooling == PartialPooling,
 		RoundDecisions: uint64(e.Rounds.Trigger.Decisions),
 		Privacy: &mechanisms.Privacy{
 			Model: e.Privacy.Model, Unit: e.Privacy.Unit, Relation: e.Neighbours(),

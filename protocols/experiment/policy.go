@@ -13,7 +13,11 @@ type policySpec struct {
 	catalogue.Entry
 	quota bool // an epoch ends at public quotas, and every record enters one release
 	bonus bool // has confidence radii: policy.params.bonus and kappa apply
+	pools bool // nodes may differ: node.pooling applies
 }
+
+// quotas are the policies whose epochs end at public quotas. Source: experiment-file 4.
+var quotas = []string{"robust-elimination", "adap-ucb", "adap-klucb", "dp-se"}
 
 // policies lists the policies of problem.kind arms. Those without a model need
 // private running sums, which no release of this version makes: they run in
@@ -25,7 +29,7 @@ func policies() []policySpec {
 			continue
 		}
 		elimination := entry.Name == "robust-elimination"
-		out = append(out, policySpec{Entry: entry, quota: elimination, bonus: elimination})
+		out = append(out, policySpec{Entry: entry, quota: slices.Contains(quotas, entry.Name), bonus: elimination, pools: elimination})
 	}
 	return out
 }

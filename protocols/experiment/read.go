@@ -111,6 +111,10 @@ func (b *block) body(e *Experiment, policy *block) {
 	}
 
 	node := top.child("node")
+	e.Pooling = Pooling(node.wordOr("pooling", string(SharedPooling)))
+	if e.Pooling == PartialPooling && known && !spec.pools {
+		node.refuse("pooling", "partial", "shared", "node.pooling: nodes can't differ under "+spec.Name, "use policy robust-elimination, or leave it out")
+	}
 	e.LocalModel = LocalModel(node.wordOr("localModel", string(PrivateModel)))
 	if e.LocalModel == RawModel && e.Privacy.Model == dp.Local {
 		node.refuse("localModel", "raw", "private", "under local there is nothing raw", "leave it out")

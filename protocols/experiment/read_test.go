@@ -37,7 +37,7 @@ func read(t *testing.T, text string) *Experiment {
 func TestTheDesignsExampleIsReadWithItsDefaults(t *testing.T) {
 	e := read(t, dosing)
 	assert.Equal(t, &Experiment{
-		Name: "dosing", Description: "Which of three doses", Horizon: 100000, LocalModel: PrivateModel,
+		Name: "dosing", Description: "Which of three doses", Horizon: 100000, Pooling: SharedPooling, LocalModel: PrivateModel,
 		Problem: Problem{Kind: "arms", Arms: []string{"low", "medium", "high"}},
 		Reward:  Reward{Moment: &Moment{Order: mustDecimal("1.5"), Bound: mustDecimal("8")}, Deadline: 168 * time.Hour},
 		Policy:  Policy{Name: "robust-elimination", Bonus: "tuned", Kappa: mustDecimal("0.1")},

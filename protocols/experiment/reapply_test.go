@@ -29,6 +29,7 @@ func TestARunningExperimentTakesChangesOfMutableFieldsOnly(t *testing.T) {
 		{4, "  name: other", "metadata.name"},
 		{6, "horizon: 100001", "horizon"},
 		{8, "  localModel: raw", "node.localModel"},
+		{8, "  pooling: partial", "node.pooling"},
 		{11, "  arms: [low, medium, higher]", "problem.arms"},
 		{14, "    order: 1.6", "reward.moment.order"},
 		{16, "  deadline: 25h", "reward.deadline"},

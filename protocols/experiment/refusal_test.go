@@ -107,7 +107,7 @@ func TestEachBadValueIsRefusedWithItsFieldLineAndReason(t *testing.T) {
 		{6, "horizon:", "horizon", "FIELD_EMPTY", 6, "horizon has no value"},
 		{6, "", "horizon", missing, 1, "horizon: required"},
 		{8, "  localModel: public", "node.localModel", unknownValue, 8, `"public" is not one of private, raw`},
-		{8, "  pooling: partial", "node.pooling", "UNKNOWN_FIELD", 8, "is not a field"},
+		{8, "  pooling: some", "node.pooling", unknownValue, 8, `"some" is not one of shared, partial`},
 		{10, "  kind: linear", "problem.kind", unknownValue, 10, `"linear" is not one of arms`},
 		{10, "  kind: yes", "problem.kind", unknownValue, 10, `"yes" is not one of arms`},
 		{11, "  arms: [low, medium, low]", "problem.arms[2]", outOfRange, 11, `duplicate arm "low"`},
@@ -340,6 +340,23 @@ func TestRawIsRefusedUnderLocal(t *testing.T) {
 	assert.Equal(t, "COMBINATION_REFUSED", p.Reason)
 	assert.Equal(t, "node.localModel", p.Field)
 	assert.Equal(t, "under local there is nothing raw", p.Message)
+}
+
+func TestPoolingIsRefusedWhereNodesCannotDiffer(t *testing.T) {
+	_, err := Read("f", []byte(strings.Replace(dosing, "robust-elimination", "uniform", 1)+"node: {pooling: partial}\n"))
+	require.Error(t, err)
+	p := posse.As(err)
+	assert.Equal(t, "COMBINATION_REFUSED", p.Reason)
+	assert.Equal(t, "node.pooling", p.Field)
+	assert.Equal(t, "node.pooling: nodes can't differ under uniform", p.Message)
+	for _, model := range []string{"silo", "local"} {
+		e, err := Read("f", []byte(strings.Replace(dosing, "model: silo", "model: "+model, 1)+"node: {pooling: partial}\n"))
+		if model == "local" {
+			e, err = Read("f", []byte(strings.Replace(strings.Replace(dosing, "model: silo", "model: local", 1), ", delta: 1e-6", "", 1)+"node: {pooling: partial}\n"))
+		}
+		require.NoError(t, err)
+		assert.True(t, e.Settings().Pooling)
+	}
 }
 
 func TestGaussianNoiseWithoutDeltaIsRefused(t *testing.T) {

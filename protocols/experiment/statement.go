@@ -229,6 +229,9 @@ func notProtected(e *Experiment) []string {
 	if e.Privacy.Model != dp.Local {
 		out = append(out, "users of one node from that node's operator")
 	}
+	if e.Pooling == PartialPooling {
+		out = append(out, "in which of the arms a node differs from the others, as far as noise lets it be seen")
+	}
 	if e.LocalModel == RawModel {
 		out = append(out, "users of one node from each other, through its choices")
 	}

@@ -168,6 +168,9 @@ func TestTheListsFollowTheMechanism(t *testing.T) {
 	}
 	unpaid := Explain(read(t, replaced(t, "payments: truthful, coverage: 0.7, reserve: 10, budget: 1000", "payments: none")))
 	assert.NotContains(t, unpaid.NotProtected, "a node's bid, payment and cost")
+	apart := "in which of the arms a node differs from the others, as far as noise lets it be seen"
+	assert.Contains(t, Explain(read(t, replaced(t, "horizon:", "node: {pooling: partial}\nhorizon:"))).NotProtected, apart)
+	assert.NotContains(t, Explain(read(t, dosing)).NotProtected, apart)
 	raw := Explain(read(t, replaced(t, "horizon:", "node: {localModel: raw}\nhorizon:")))
 	assert.Contains(t, raw.NotProtected, "users of one node from each other, through its choices")
 }

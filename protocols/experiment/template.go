@@ -73,6 +73,7 @@ func templateValues() map[string]string {
 func templateExample(f Field) string {
 	examples := map[string]string{
 		"metadata.description":                 "What is tried, and for whom",
+		"node.pooling":                         "shared",
 		"node.localModel":                      "private",
 		"reward.clip":                          "false",
 		"reward.moment.order":                  "1.5",

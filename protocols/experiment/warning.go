@@ -26,6 +26,10 @@ type Deployment struct {
 	Users int64 // users of all nodes together
 }
 
+// lowestPooledKappa is the least κ for which partial pooling was found to hold.
+// Source: private-learning 5.9.
+var lowestPooledKappa = mustDecimal("0.1")
+
 // Warnings returns what a valid experiment should be told, in the order of the
 // file. Source: experiment-file 6, privacy 6.
 func (e *Experiment) Warnings(where Deployment) []Warning {
@@ -34,6 +38,14 @@ func (e *Experiment) Warnings(where Deployment) []Warning {
 		out = append(out, Warning{field, fmt.Sprintf(format, arguments...)})
 	}
 	user := e.Privacy.Unit == dp.User
+	if e.Pooling == PartialPooling {
+		if e.Policy.Kappa.Sign() > 0 && e.Policy.Kappa.Cmp(lowestPooledKappa) < 0 {
+			warn("node.pooling", "with kappa below 0.1 a node takes noise for a difference: partial was seen to lose up to 5 %% of what there is to gain")
+		}
+		if user {
+			warn("node.pooling", "with unit user nodes report for longer than with shared, and users reach their limit sooner")
+		}
+	}
 	if e.LocalModel == RawModel {
 		if user {
 			warn("node.localModel", "a node's choices may read its own raw sums: its users are protected from outsiders, not from each other")

@@ -39,6 +39,13 @@ func TestWarningsSayWhatAValidFileMayBeWrongAbout(t *testing.T) {
 		{"epsilon above 10", replaced(t, quiet, "", "epsilon: 1,", "epsilon: 10.1,"), Deployment{}, []string{"privacy.epsilon"}, "little protection"},
 		{"epsilon of 10", replaced(t, quiet, "", "epsilon: 1,", "epsilon: 10,"), Deployment{}, nil, ""},
 		{"raw", replaced(t, quiet, "", "horizon:", "node: {localModel: raw}\nhorizon:"), Deployment{}, []string{"node.localModel", "node.localModel"}, "changes nothing"},
+		{"pooling", replaced(t, quiet, "", "horizon:", "node: {pooling: partial}\nhorizon:"), Deployment{}, []string{"node.pooling"}, "reach their limit sooner"},
+		{
+			"bold pooling", replaced(t, quiet, "", "horizon:", "node: {pooling: partial}\nhorizon:", "robust-elimination}", "robust-elimination, params: {kappa: 0.09}}"),
+			Deployment{},
+			[]string{"node.pooling", "node.pooling"},
+			"",
+		},
 		{"public arrival with users", replaced(t, quiet, "arrival: public, "), Deployment{}, []string{"privacy.arrival"}, "came and was answered"},
 		{"users who come back", replaced(t, "unit: user, epsilon: 1, delta: 1e-6, maxContributions: 10", "unit: reward, epsilon: 1"), Deployment{Users: 5000}, []string{"privacy.unit"}, "comes back"},
 		// 64·4·3 = 768 decisions are the first epoch of three or four nodes

@@ -56,21 +56,25 @@ type learner struct {
 	rounds uint64 // begun
 }
 
-// version is a plan that was ever in force, and the window that it opens.
+// version is a plan that was ever in force, and the window that it opens. With pooling
+// it keeps the model that it was planned on: a node may hold an older version.
 type version struct {
 	descriptor mechanisms.Descriptor
 	window     mechanisms.Window
+	ended      bool // nothing is reported under it
+	model      mechanisms.Model
 }
 
 // member is one node: what it did, which version it holds, and what it has on offer.
 type member struct {
 	users *budget.UserLimit
 	slots uint64
-	sum   float64 // of rewards
-	holds int     // version
-	due   int     // version that was granted
-	away  bool    // in this round
-	offer []leaf  // released and not yet bought, oldest first
+	sum   float64          // of rewards
+	holds int              // version
+	due   int              // version that was granted
+	away  bool             // in this round
+	offer []leaf           // released and not yet bought, oldest first
+	own   mechanisms.Model // with pooling: all that it ever released
 }
 
 // leaf is one release: noised, charged, and the same whoever buys it later.
@@ -133,7 +137,7 @@ func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 // welcome gives a node's place to somebody who has learnt nothing yet.
 func (l *learner) welcome(j int) error {
 	n := &l.nodes[j]
-	n.holds, n.due, n.offer = 0, 0, nil
+	n.holds, n.due, n.offer, n.own = 0, 0, nil, mechanisms.Model{}
 	if p := l.cfg.Settings.Privacy; p == nil || p.Unit != dp.User {
 		return nil
 	}
@@ -183,8 +187,30 @@ func (l *learner) plan() error {
 		return err
 	}
 	w, err := l.shared.Open(d)
-	l.plans = append(l.plans, version{d, w})
+	v := version{descriptor: d, window: w, ended: d.Ended}
+	if l.cfg.Settings.Pooling {
+		v.model = l.model.Clone()
+	}
+	l.plans = append(l.plans, v)
 	return err
+}
+
+// holds is the version that a node decides under: with pooling, as far as its own
+// releases leave it open.
+func (l *learner) holds(j int) (version, error) {
+	n := &l.nodes[j]
+	v := l.plans[n.holds]
+	pooled, ok := l.shared.(mechanisms.Pooled)
+	if !l.cfg.Settings.Pooling || !ok {
+		return v, nil
+	}
+	own, _, err := pooled.Own(v.descriptor, v.model, n.own)
+	if err != nil {
+		return v, err
+	}
+	v.window, err = l.shared.Open(own)
+	v.ended = own.Ended
+	return v, err
 }
 
 // round buys what is on offer and publishes, or draws grants again once the policy
@@ -229,10 +255,13 @@ func (l *learner) publish(granted func(node int) bool) error {
 // decide lets one node decide its share of a round and releases what it learnt.
 func (l *learner) decide(j int, s simnet.Stream) error {
 	n := &l.nodes[j]
-	plan := l.plans[n.holds]
+	plan, err := l.holds(j)
+	if err != nil {
+		return err
+	}
 	quota := max(1, uint64(s.Share*float64(l.cfg.Round)+0.5))
 	first, end := n.slots, min(n.slots+quota, uint64(s.Len()))
-	learns := !plan.descriptor.Ended
+	learns := !plan.ended
 	layout := plan.descriptor.Layout
 	raw := layout.Empty()
 	cost, err := layout.RecordSpend()
@@ -339,24 +368,16 @@ func (l *learner) offer(j int, plan version, raw *statistics.Set, first, n uint6
 		}
 	}
 	l.nodes[j].offer = append(l.nodes[j].offer, leaf{plan.descriptor, raw})
+	if l.cfg.Settings.Pooling {
+		return l.nodes[j].own.Add(plan.descriptor, raw)
+	}
 	return nil
 }
 
 // buy adds all that a node has on offer to the model.
 func (l *learner) buy(j int) error {
 	for _, b := range l.nodes[j].offer {
-		at, digest := -1, b.descriptor.Digest()
-		for i := range l.model.Parts {
-			if l.model.Parts[i].Descriptor.Digest() == digest {
-				at = i
-			}
-		}
-		if at < 0 {
-			at = len(l.model.Parts)
-			l.model.Parts = append(l.model.Parts, mechanisms.Part{Descriptor: b.descriptor, Sum: b.descriptor.Layout.Empty()})
-		}
-		l.model.Parts[at].Releases++
-		if err := l.model.Parts[at].Sum.Merge(b.released); err != nil {
+		if err := l.model.Add(b.descriptor, b.released); err != nil {
 			return err
 		}
 	}
