@@ -10,6 +10,7 @@ import (
 	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/mechanisms"
+	"github.com/posse-dev/posse/mechanisms/statistics"
 	"github.com/posse-dev/posse/node/decision"
 	"github.com/posse-dev/posse/node/guard"
 	"github.com/posse-dev/posse/node/rounds"
@@ -33,9 +34,16 @@ type taken struct {
 	model mechanisms.Model
 	now   mechanisms.Descriptor // of the version that is held
 	view  *possev1.NodeExperiment
+
+	// With pooling: all that this node ever released, and what it says of the version.
+	own      mechanisms.Model
+	standing mechanisms.Standing
 }
 
-const bucketExperiments = "experiments" // name → held
+const (
+	bucketExperiments = "experiments" // name → held
+	bucketOwn         = "own"         // name → all own releases, an encoded model
+)
 
 // held is what of an experiment survives a restart: the file, and the version
 // that the node decides with.
@@ -91,7 +99,62 @@ func (n *Node) take(name string, file []byte, m mechanisms.Model, d mechanisms.D
 		file: e, shared: shared, desk: desk, rounds: rounds.New(e.Name, m.Version), model: m, now: d,
 		view: &possev1.NodeExperiment{Name: e.Name, Quota: quota},
 	}
-	return t, t.rounds.Restore(n.store)
+	if err := t.rounds.Restore(n.store); err != nil {
+		return nil, err
+	}
+	if err := t.restoreOwn(n.store); err != nil {
+		return nil, err
+	}
+	return t, t.lean()
+}
+
+// pooled is the policy where nodes may differ, nil where they all follow the version.
+func (t *taken) pooled() mechanisms.Pooled {
+	p, ok := t.shared.(mechanisms.Pooled)
+	if !ok || t.file.Pooling != experiment.PartialPooling {
+		return nil
+	}
+	return p
+}
+
+func (t *taken) restoreOwn(s *store.Store) error {
+	return s.Each(bucketOwn, func(k, v []byte) (err error) {
+		if string(k) == t.file.Name {
+			t.own, err = mechanisms.DecodeModel(v)
+		}
+		return err
+	})
+}
+
+// released adds a release to the node's own ones, and returns what to write with it.
+func (t *taken) released(d mechanisms.Descriptor, made *statistics.Set) ([]store.Write, error) {
+	if t.pooled() == nil {
+		return nil, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.own.Add(d, made); err != nil {
+		return nil, err
+	}
+	return []store.Write{{Bucket: bucketOwn, Key: []byte(t.file.Name), Value: t.own.Encode()}}, nil
+}
+
+// lean lets the desk play by the version that is held as far as this node's own noisy
+// releases leave it open, from the next window on. It reads nothing else, so a choice
+// says no more of a user than a release did.
+func (t *taken) lean() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.pooled()
+	if p == nil {
+		return t.desk.Use(t.now, t.model.Version)
+	}
+	own, standing, err := p.Own(t.now, t.model, t.own)
+	if err != nil {
+		return err
+	}
+	t.standing = standing
+	return t.desk.UseOwn(t.now, own, t.model.Version)
 }
 
 // slots is how many decisions fill a leaf: the quota that the leader shows (0 where

@@ -55,16 +55,14 @@ func (n *Node) fetch(ctx context.Context, t *taken, version uint64) []rounds.Eve
 		n.cfg.Log.Error("ALARM: a version was not accepted", "experiment", name, "version", version, "why", err)
 		return nil
 	}
-	if err := t.desk.Use(d, m.Version); err != nil {
+	if _, err := t.shared.Open(d); err != nil {
 		n.cfg.Log.Error("a version can't be used", "experiment", name, "version", version, "why", err)
 		return nil
-	}
-	if d.Ended {
-		n.drop(t)
 	}
 	t.mu.Lock()
 	t.model, t.now = m, d
 	t.mu.Unlock()
+	n.follows(t)
 	n.mu.Lock()
 	n.head = head
 	n.mu.Unlock()

@@ -3,6 +3,7 @@ package node
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -54,12 +55,32 @@ func (n *Node) release(t *taken, leaf uint64) rounds.Event {
 		Number: number, Descriptor: closed.Descriptor.Digest(), Spend: spend,
 		Claim: closed.Descriptor.Layout.Claim(noised).Encode(), Bytes: noised.Encode(),
 	}
-	n.store.Put(append(append([]store.Write{made.Write(name)}, n.guard.Released(name, leaf)...), t.desk.Forget(leaf)...))
+	own, err := t.released(closed.Descriptor, noised)
+	if err != nil {
+		n.cfg.Log.Error("a release can't be added to the node's own", "experiment", name, "leaf", leaf, "why", err)
+	}
+	n.store.Put(slices.Concat([]store.Write{made.Write(name)}, own, n.guard.Released(name, leaf), t.desk.Forget(leaf)))
 	if err := n.store.Sync(); err != nil {
 		n.cfg.Log.Error("nothing is sent: the released bytes are not on the disk", "experiment", name, "why", err)
 		return failed
 	}
+	n.follows(t)
 	return rounds.Made{Leaf: leaf, Released: made}
+}
+
+// follows lets the desk play by what the node knows now. Where nothing is reported any
+// more, what is left of raw sums is forgotten.
+func (n *Node) follows(t *taken) {
+	if err := t.lean(); err != nil {
+		n.cfg.Log.Error("the version that is held can't be played", "experiment", t.file.Name, "why", err)
+		return
+	}
+	t.mu.Lock()
+	done := t.now.Ended || t.standing.Done
+	t.mu.Unlock()
+	if done {
+		n.drop(t)
+	}
 }
 
 // offer signs and stores an offer. It is sent only from the store, so a crash

@@ -67,6 +67,9 @@ func (d *Desk) Decide(now int64, sequence uint64, c mechanisms.Context, admit Ad
 		writes = append(writes, d.leafWrite(l))
 	}
 	d.slots++
+	if d.exploit != nil && !d.next.Ended && d.quota > 0 && d.slots-d.ready >= d.quota {
+		d.ready += d.quota // nothing is reported any more, and the rounds of the others go by this clock, too
+	}
 	d.newest = sequence
 	d.pending[sequence] = p
 	d.order = append(d.order, sequence)
@@ -95,11 +98,11 @@ func (d *Desk) filling() (l *leaf, opened bool, err error) {
 	if n := len(d.leaves); n > 0 && !d.leaves[n-1].full() {
 		return d.leaves[n-1], false, nil
 	}
-	w, err := d.cfg.Shared.Open(d.next)
+	w, err := d.cfg.Shared.Open(d.own)
 	if err != nil {
 		return nil, false, err
 	}
 	return &leaf{
-		number: d.leafs, version: d.version, first: d.slots, quota: d.quota, descriptor: d.next, window: w, raw: d.next.Layout.Empty(),
+		number: d.leafs, version: d.version, first: d.slots, quota: d.quota, descriptor: d.next, own: d.own, window: w, raw: d.next.Layout.Empty(),
 	}, true, nil
 }

@@ -77,11 +77,18 @@ func FuzzDecodeLeaf(f *testing.F) {
 	require.NoError(f, err)
 	d, err := shared.Plan(mechanisms.Descriptor{}, mechanisms.Model{}, 1)
 	require.NoError(f, err)
-	whole := &leaf{number: 1, first: 2, slots: 3, quota: 4, descriptor: d, raw: d.Layout.Empty()}
+	whole := &leaf{number: 1, first: 2, slots: 3, quota: 4, descriptor: d, own: d, raw: d.Layout.Empty()}
 	_, err = decodeLeaf(whole.encode(), shared)
 	require.NoError(f, err)
 	f.Add(whole.encode())
 	f.Add(whole.encode()[:60])
+	apart := *whole
+	apart.own.Plan = append([]byte(nil), d.Plan[:len(d.Plan)-4]...) // the first arm alone
+	l, err := decodeLeaf(apart.encode(), shared)
+	require.NoError(f, err)
+	require.Equal(f, apart.own.Encode(), l.own.Encode())
+	require.Equal(f, d.Encode(), l.descriptor.Encode())
+	f.Add(apart.encode())
 	f.Add(make([]byte, 36))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if l, err := decodeLeaf(data, shared); err == nil {

@@ -36,6 +36,7 @@ type Desk struct {
 
 	mu       sync.Mutex
 	next     mechanisms.Descriptor // for leaves that open from now on
+	own      mechanisms.Descriptor // what their windows play: next, or what is left of it with pooling
 	version  uint64                // of the model that next came with
 	exploit  mechanisms.Window     // set once learning has ended
 	quota    uint64                // slots of a new leaf
@@ -78,14 +79,21 @@ func New(cfg Config, d mechanisms.Descriptor, version, quota uint64) (*Desk, err
 // now on; a leaf that is being filled keeps its own. When next has ended, every
 // decision exploits at once.
 func (d *Desk) Use(next mechanisms.Descriptor, version uint64) error {
-	w, err := d.cfg.Shared.Open(next)
+	return d.UseOwn(next, next, version)
+}
+
+// UseOwn is [Desk.Use] where the node's windows play by a descriptor of its own
+// ([mechanisms.Pooled]); what it reports is under next. When its own has ended, every
+// decision exploits at once, and the public clock goes on.
+func (d *Desk) UseOwn(next, own mechanisms.Descriptor, version uint64) error {
+	w, err := d.cfg.Shared.Open(own)
 	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.next, d.version = next, version
-	if next.Ended {
+	d.next, d.own, d.version = next, own, version
+	if own.Ended {
 		d.exploit = w
 	}
 	return nil

@@ -474,3 +474,36 @@ func TestConcurrentUseLosesNothing(t *testing.T) {
 	leaf := o.close(0)
 	assert.Equal(t, int64(800), leaf.Raw.Block("count")[0]+leaf.Raw.Block("count")[1]+leaf.Raw.Block("count")[2])
 }
+
+// With pooling a node's windows may play less than the version leaves in play, or other arms. Its reports are under the
+// version's own descriptor all the same, before and after a restart, and count the slots of what was played.
+func TestAWindowPlaysByTheNodesOwnDescriptor(t *testing.T) {
+	o := newOffice(t, 4)
+	own := o.first
+	own.Plan = append(append([]byte(nil), o.first.Plan[:16]...), 2, 0, 0, 0) // the third arm alone
+	require.NoError(t, o.UseOwn(o.first, own, 0))
+	for range 2 {
+		d, n := o.decide(0)
+		assert.Equal(t, mechanisms.Arm(2), d.Action)
+		o.must(1, n, 0.5)
+	}
+	o.start(4) // which knows of no own descriptor yet: the leaf has its own
+	for range 2 {
+		d, _ := o.decide(0)
+		assert.Equal(t, mechanisms.Arm(2), d.Action)
+	}
+	assert.EqualValues(t, 4, o.Ready())
+	closed := o.close(0)
+	assert.Equal(t, o.first.Encode(), closed.Descriptor.Encode())
+	assert.Equal(t, []int64{0, 0, 4}, closed.Raw.Block("count"))
+
+	own.Ended = true
+	require.NoError(t, o.UseOwn(o.first, own, 0))
+	for range 6 {
+		d, _ := o.decide(0)
+		assert.Equal(t, mechanisms.Arm(2), d.Action)
+		assert.False(t, d.Teaches)
+	}
+	assert.Empty(t, o.Full(true), "nothing is reported any more")
+	assert.EqualValues(t, 8, o.Ready(), "and the public clock goes on")
+}

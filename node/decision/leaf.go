@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -15,8 +16,9 @@ type leaf struct {
 	version    uint64 // of the model that it was opened with
 	first      uint64
 	slots      uint64
-	quota      uint64 // slots that fill it; 0: a clock closes it
-	descriptor mechanisms.Descriptor
+	quota      uint64                // slots that fill it; 0: a clock closes it
+	descriptor mechanisms.Descriptor // of its report
+	own        mechanisms.Descriptor // of its window
 	window     mechanisms.Window
 	raw        *statistics.Set
 }
@@ -25,6 +27,10 @@ func (l *leaf) full() bool { return l.quota > 0 && l.slots >= l.quota }
 
 var errLeaf = errors.New("a stored leaf is damaged")
 
+// ownFollows is set in the length of a leaf's descriptor where a descriptor of its
+// window comes behind it: without pooling the two are one.
+const ownFollows = 1 << 31
+
 // encode writes a leaf for the store.
 func (l *leaf) encode() []byte {
 	out := binary.LittleEndian.AppendUint64(nil, l.number)
@@ -32,9 +38,16 @@ func (l *leaf) encode() []byte {
 	out = binary.LittleEndian.AppendUint64(out, l.slots)
 	out = binary.LittleEndian.AppendUint64(out, l.quota)
 	out = binary.LittleEndian.AppendUint64(out, l.version)
-	d := l.descriptor.Encode()
-	out = binary.LittleEndian.AppendUint32(out, uint32(len(d)))
+	d, own := l.descriptor.Encode(), l.own.Encode()
+	if bytes.Equal(d, own) {
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(d)))
+		out = append(out, d...)
+		return append(out, l.raw.Encode()...)
+	}
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(d))|ownFollows)
 	out = append(out, d...)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(own)))
+	out = append(out, own...)
 	return append(out, l.raw.Encode()...)
 }
 
@@ -47,21 +60,40 @@ func decodeLeaf(data []byte, shared mechanisms.Shared) (*leaf, error) {
 		slots: binary.LittleEndian.Uint64(data[16:]), quota: binary.LittleEndian.Uint64(data[24:]),
 		version: binary.LittleEndian.Uint64(data[32:]),
 	}
-	n := int(binary.LittleEndian.Uint32(data[40:]))
-	if data = data[44:]; n > len(data) {
-		return nil, errLeaf
+	marked := binary.LittleEndian.Uint32(data[40:])
+	data = data[44:]
+	descriptor := func(n uint32) (d mechanisms.Descriptor, err error) {
+		if uint64(n) > uint64(len(data)) {
+			return d, errLeaf
+		}
+		d, err = mechanisms.DecodeDescriptor(data[:n])
+		data = data[n:]
+		return d, err
 	}
 	var err error
-	if l.descriptor, err = mechanisms.DecodeDescriptor(data[:n]); err != nil {
+	if l.descriptor, err = descriptor(marked &^ ownFollows); err != nil {
 		return nil, errors.Join(errLeaf, err)
 	}
-	if l.raw, err = statistics.Decode(data[n:]); err != nil {
+	if l.own = l.descriptor; marked&ownFollows != 0 {
+		if len(data) < 4 {
+			return nil, errLeaf
+		}
+		n := binary.LittleEndian.Uint32(data)
+		data = data[4:]
+		if l.own, err = descriptor(n); err != nil {
+			return nil, errors.Join(errLeaf, err)
+		}
+		if bytes.Equal(l.own.Encode(), l.descriptor.Encode()) {
+			return nil, errLeaf // written as one
+		}
+	}
+	if l.raw, err = statistics.Decode(data); err != nil {
 		return nil, errors.Join(errLeaf, err)
 	}
-	if !l.descriptor.Layout.Fits(l.raw) {
+	if !l.descriptor.Layout.Fits(l.raw) || !bytes.Equal(l.descriptor.Layout.Encode(), l.own.Layout.Encode()) {
 		return nil, errLeaf
 	}
-	l.window, err = shared.Open(l.descriptor)
+	l.window, err = shared.Open(l.own)
 	return l, err
 }
 
