@@ -223,11 +223,11 @@ func (e *Elimination) gaussian(sum *statistics.BlockSpec, rho dp.Spend) error {
 	if err != nil {
 		return err
 	}
-	sigma2 := law.Sigma2()
-	if !sigma2.Num().IsUint64() || !sigma2.Denom().IsUint64() {
+	var ok bool
+	if sum.Num, sum.Den, ok = statistics.Variance(law.Sigma2()); !ok {
 		return tooFine()
 	}
-	sum.Noise, sum.Num, sum.Den = statistics.GaussianPerReport, sigma2.Num().Uint64(), sigma2.Denom().Uint64()
+	sum.Noise = statistics.GaussianPerReport
 	e.sigma = math.Sqrt(float64(sum.Num)/float64(sum.Den)) / float64(sum.Record)
 	return nil
 }

@@ -68,6 +68,14 @@ func Default() Catalogue {
 		},
 		{Name: "lin-ucb", Kind: "linear", Paper: "Li, Chu, Langford and Schapire 2010", Learner: linearLearner(linear.NewLinUCB)},
 		{Name: "lin-ts", Kind: "linear", Paper: "Agrawal and Goyal 2013", Learner: linearLearner(linear.NewLinTS)},
+		{
+			Name: "dp-linucb", Kind: "linear", Paper: "Shariff and Sheffet 2018; Zhou and Chowdhury 2024", Models: []dp.Model{dp.Silo},
+			Shared: shared(linear.NewPrivateLinUCB), Learner: oful,
+		},
+		{
+			Name: "ldp-linucb", Kind: "linear", Paper: "Zheng, Cai, Huang, Li and Wang 2020", Models: []dp.Model{dp.Local},
+			Shared: shared(linear.NewLocalLinUCB), Learner: oful,
+		},
 	}
 }
 
@@ -103,24 +111,33 @@ func linearLearner[L mechanisms.Learner[mechanisms.Features, mechanisms.Arm, mec
 		if s.Moment != nil {
 			return nil, &posse.Error{
 				Code: posse.InvalidArgument, Reason: "COMBINATION_REFUSED", Field: "reward.moment",
-				Message: "this policy needs reward.range", Hint: "declare reward.range",
+				Message: "this policy needs reward.range", Hint: "declare reward.range, or choose dp-linucb",
 			}
 		}
-		if s.Features == nil {
-			return nil, &posse.Error{
-				Code: posse.InvalidArgument, Reason: "FIELD_MISSING", Field: "problem.features",
-				Message: "problem.features: required by policies of linear problems", Hint: "declare problem.features.dimension",
-			}
-		}
-		l, err := make(linear.Problem{
-			Arms: len(s.Arms), Horizon: s.Horizon, Features: *s.Features, Range: s.Range, Clip: s.Clip,
-			Bonus: s.Bonus, Kappa: s.Kappa, ParameterBound: s.ParameterBound, Params: s.Params,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return mechanisms.Erase[mechanisms.Features, mechanisms.Arm, mechanisms.Reward](l), nil
+		return linearPolicy(s, make)
 	}
+}
+
+// oful is what the private linear policies are in one process and without privacy.
+func oful(s mechanisms.Settings) (mechanisms.Policy, error) {
+	return linearPolicy(s, func(p linear.Problem) (*linear.OFUL, error) { return linear.NewOFUL(p, s.Moment) })
+}
+
+func linearPolicy[L mechanisms.Learner[mechanisms.Features, mechanisms.Arm, mechanisms.Reward]](s mechanisms.Settings, make func(linear.Problem) (L, error)) (mechanisms.Policy, error) {
+	if s.Features == nil {
+		return nil, &posse.Error{
+			Code: posse.InvalidArgument, Reason: "FIELD_MISSING", Field: "problem.features",
+			Message: "problem.features: required by policies of linear problems", Hint: "declare problem.features.dimension",
+		}
+	}
+	l, err := make(linear.Problem{
+		Arms: len(s.Arms), Horizon: s.Horizon, Features: *s.Features, Range: s.Range, Clip: s.Clip,
+		Bonus: s.Bonus, Kappa: s.Kappa, ParameterBound: s.ParameterBound, Params: s.Params,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return mechanisms.Erase[mechanisms.Features, mechanisms.Arm, mechanisms.Reward](l), nil
 }
 
 func ucb1Batch(s mechanisms.Settings, lanes int) (mechanisms.Batch, error) {

@@ -22,7 +22,7 @@ import (
 )
 
 func settings(k int, r *mechanisms.Range, m *mechanisms.Moment) mechanisms.Settings {
-	s := mechanisms.Settings{Kind: "arms", Horizon: 100_000, Range: r, Moment: m}
+	s := mechanisms.Settings{Kind: "arms", Horizon: 100_000, Range: r, Moment: m, Features: &mechanisms.FeatureSpec{Dimension: 3}}
 	for a := range k {
 		s.Arms = append(s.Arms, fmt.Sprintf("arm-%d", a))
 	}
@@ -78,7 +78,7 @@ var episodic = []string{"adap-ucb", "adap-klucb", "ldp-ucb"}
 // takes reports whether a policy takes rewards that are declared so.
 func takes(name string, moment bool) bool {
 	switch name {
-	case "robust-elimination", "uniform":
+	case "robust-elimination", "uniform", "dp-linucb", "ldp-linucb":
 		return true
 	case "robust-ucb":
 		return moment
@@ -96,9 +96,7 @@ func TestEveryLearnerKeepsTheRules(t *testing.T) {
 			t.Run(e.Name+"/"+w.name, func(t *testing.T) {
 				c := policytest.LearnerCase{
 					New: func(k int) (mechanisms.Policy, error) {
-						s := settings(k, w.r, w.m)
-						s.Features = &mechanisms.FeatureSpec{Dimension: 3}
-						return e.Learner(s)
+						return e.Learner(settings(k, w.r, w.m))
 					},
 					Option:   func(a mechanisms.Action) int { return int(a.(mechanisms.Arm)) },
 					Action:   func(k int) mechanisms.Action { return mechanisms.Arm(k) },
@@ -140,6 +138,11 @@ func TestEverySharedPolicyKeepsTheRules(t *testing.T) {
 				if !takes(e.Name, w.m != nil) {
 					continue
 				}
+				if e.Kind == "linear" && m.public && m.model == dp.Silo {
+					// a neighbour replaces the context, too, and here both records have one
+					// context: package linear's own test reaches the bound
+					continue
+				}
 				t.Run(strings.Join([]string{e.Name, m.name, w.name}, "/"), func(t *testing.T) {
 					at := func(epsilon *big.Rat) func() (mechanisms.Shared, error) {
 						return func() (mechanisms.Shared, error) {
@@ -148,6 +151,9 @@ func TestEverySharedPolicyKeepsTheRules(t *testing.T) {
 								Model: m.model, Unit: dp.User, Relation: m.relation, PublicArrival: m.public,
 								Epsilon: epsilon, MaxContributions: 3, FractionBits: 16,
 							}
+							if e.Kind == "linear" { // a promise in ρ
+								s.Privacy.FractionBits, s.Privacy.Rho = 12, big.NewRat(1, 2)
+							}
 							return e.Shared(s)
 						}
 					}
@@ -155,7 +161,12 @@ func TestEverySharedPolicyKeepsTheRules(t *testing.T) {
 						New: at(big.NewRat(2, 1)), Relation: m.relation, Feedback: w.feedback,
 						Invalid: append(w.invalid, unfit...), Foreign: foreign,
 					}
-					if m.model == dp.Silo && !m.public {
+					if e.Kind == "linear" {
+						c.Context = func(src noise.Source) mechanisms.Context {
+							return mechanisms.Features{X: environment.Direction(nil, 3, src)}
+						}
+					}
+					if m.model == dp.Silo && !m.public && e.Kind == "arms" { // linear's own test compares solutions
 						c.Quiet = at(big.NewRat(1e9, 1))
 						c.Plain = func() (mechanisms.Shared, error) { return e.Shared(settings(4, w.r, w.m)) }
 					}
@@ -229,6 +240,7 @@ func TestLinearPoliciesNeedFeaturesAndARange(t *testing.T) {
 		e, err := catalogue.Default().Find(name)
 		require.NoError(t, err)
 		s := settings(2, nil, nil)
+		s.Features = nil
 		_, err = e.Learner(s)
 		assert.ErrorContains(t, err, "problem.features")
 		s.Features, s.Moment = &mechanisms.FeatureSpec{Dimension: 2}, &mechanisms.Moment{Order: 2, Bound: 1}

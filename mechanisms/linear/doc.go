@@ -1,9 +1,13 @@
 // Package linear holds the policies that see a vector of features before they pull
 // an arm, and take an arm's reward to be linear in it.
 //
-// [NewLinUCB] and [NewLinTS] are learners for one process. Gram matrices and vectors
-// are kept as exact integers, as everything that adds up; what is solved with them
-// is a Cholesky factor that follows the sums by rank-one updates.
+// [NewPrivateLinUCB] and [NewLocalLinUCB] are learnt by many nodes together, under
+// silo and local privacy; nodes that differ lean on their own noisy sums once these
+// can tell ([Shared.OpenOwn]). [NewLinUCB], [NewLinTS] and [NewOFUL], which also takes
+// heavy tails, are learners for one process.
+//
+// Gram matrices and vectors are exact integers, as everything that adds up; what is
+// solved with them is a Cholesky factor, which learners keep by rank-one updates.
 //
 // Source: policies 17.1, private-learning 6.
 package linear

@@ -360,6 +360,10 @@ func (c SharedCase) neighbours(out *violations, layout statistics.Layout, one, t
 				out.add(rulePublic, whyPublic, "block %q: %v and %v (%s)", b.Name, x, y, c.Relation)
 			}
 			continue
+		case statistics.GaussianPerRecord:
+			if !sameKeys(x, y) {
+				out.add(ruleOneSign, whyOneSign, "block %q: other cells for another record", b.Name)
+			}
 		case statistics.DuchiPerRecord:
 			if len(x) != 1 || len(y) != 1 || !sameKeys(x, y) {
 				out.add(ruleOneSign, whyOneSign, "block %q: %d and %d numbers", b.Name, len(x), len(y))

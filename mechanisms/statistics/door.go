@@ -21,7 +21,7 @@ import (
 
 // PerRecord reports whether records are private before they are added up.
 func (l Layout) PerRecord() bool {
-	return slices.ContainsFunc(l, func(b BlockSpec) bool { return b.Noise == DuchiPerRecord })
+	return slices.ContainsFunc(l, func(b BlockSpec) bool { return b.Noise == DuchiPerRecord || b.Noise == GaussianPerRecord })
 }
 
 // PerReport reports whether a report takes noise when it is released.
@@ -30,7 +30,7 @@ func (l Layout) PerReport() bool {
 }
 
 // RecordSpend is what one record costs its unit: the sum over blocks of
-// L1·den/num (Laplace), ε (Duchi) and L2²·den/(2·num) (Gaussian, in ρ), each
+// L1·den/num (Laplace), ε (Duchi) and L2²·den/(2·num) (Gaussian, in ρ, of reports and of records), each
 // rounded up. It is zero for a layout without noise.
 func (l Layout) RecordSpend() (dp.Spend, error) {
 	var total dp.Spend
@@ -42,7 +42,7 @@ func (l Layout) RecordSpend() (dp.Spend, error) {
 			s, err = dp.SpendOfEpsilon(fraction(b.L1, b.Den, b.Num, 1))
 		case DuchiPerRecord:
 			s, err = dp.SpendOfEpsilon(fraction(b.Num, 1, b.Den, 1))
-		case GaussianPerReport:
+		case GaussianPerReport, GaussianPerRecord:
 			s, err = dp.SpendOfRho(fraction(b.L2Squared, b.Den, b.Num, 2))
 		default:
 			continue
@@ -104,7 +104,7 @@ func (l Layout) Enforce(record []Increment) error {
 		if carry1 != 0 || sum1 > b.L1 {
 			return errSensitivity(b.Name)
 		}
-		if b.Noise == GaussianPerReport && (high != 0 || carry2 != 0 || sum2 > b.L2Squared) {
+		if (b.Noise == GaussianPerReport || b.Noise == GaussianPerRecord) && (high != 0 || carry2 != 0 || sum2 > b.L2Squared) {
 			return errSensitivity(b.Name)
 		}
 	}
@@ -123,7 +123,8 @@ func errSensitivity(block string) error {
 }
 
 // Randomise replaces, in place, the numbers of blocks that take noise record by
-// record by [ldp.Duchi]'s signs, which is ε-DP for any two records (replace). A record that touches no such block still uses the permit. Layouts without
+// record: by [ldp.Duchi]'s signs, which is ε-DP for any two records (replace), or with
+// discrete Gaussian noise on every number, which is L2²/(2σ²)-zCDP. A record that touches no such block still uses the permit. Layouts without
 // such blocks leave the record and the permit alone.
 //
 // Source: Duchi, Jordan and Wainwright 2018; private-learning 4.
@@ -145,6 +146,22 @@ func (l Layout) Randomise(record []Increment, permit budget.Permit, src noise.So
 				return err
 			}
 			record[i].Value = d.Randomise(inc.Value, src)
+		}
+	}
+	for k, b := range l {
+		if b.Noise != GaussianPerRecord {
+			continue
+		}
+		law, err := noise.NewDiscreteGaussian(b.Num, b.Den)
+		if err != nil {
+			return err
+		}
+		for i, inc := range record {
+			if inc.Block == k {
+				if record[i].Value, err = add(inc.Value, law.Sample(src)); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

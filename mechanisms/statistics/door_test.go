@@ -184,3 +184,33 @@ func TestErrorsOfTheDoorShowNoNumbers(t *testing.T) {
 	assert.NotContains(t, err.Error(), "987654321")
 	assert.False(t, bytes.Contains([]byte(posse.As(err).Value), []byte("987654321")))
 }
+
+// Gaussian noise record by record: every number of the record takes its own, the rest
+// of the set none, and each record is charged in ρ.
+func TestRecordsTakeGaussianNoise(t *testing.T) {
+	l := Layout{
+		{Name: "gram", Shape: []int{6}, Scale: 8, Record: 100, L1: 600, L2Squared: 20000, Noise: GaussianPerRecord, Num: 1_000_000, Den: 1},
+		{Name: "count", Shape: []int{2}, Record: 1, Claim: true},
+	}
+	require.NoError(t, l.Validate())
+	assert.True(t, l.PerRecord())
+	assert.False(t, l.PerReport())
+	cost, err := l.RecordSpend()
+	require.NoError(t, err)
+	assert.Equal(t, dp.Spend{PicoRho: 1e10}, cost, "20000/(2·10^6)")
+
+	record := []Increment{{0, 0, 100}, {0, 1, 0}, {0, 2, -100}, {1, 1, 1}}
+	require.NoError(t, l.Enforce(record))
+	assert.Error(t, l.Enforce([]Increment{{0, 0, 101}}), "more than was declared")
+	assert.Error(t, l.Randomise(record, budget.Permit{}, noise.NewSeeded(1)), "nothing passes that was not charged")
+	filter, err := budget.NewFilter(budget.ZCDP, dp.Spend{PicoRho: 1e10}, "a record")
+	require.NoError(t, err)
+	permit, err := filter.Charge(cost)
+	require.NoError(t, err)
+	require.NoError(t, l.Randomise(record, permit, noise.NewSeeded(1)))
+	assert.NotEqual(t, int64(100), record[0].Value)
+	assert.NotZero(t, record[1].Value, "a number that is 0 takes noise, too")
+	assert.Equal(t, int64(1), record[3].Value)
+	assert.Equal(t, "discrete-gaussian, each record", l[0].Noise.String())
+	assert.Error(t, l.Randomise(record, permit, noise.NewSeeded(1)), "a permit is used once")
+}

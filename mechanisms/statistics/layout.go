@@ -3,6 +3,7 @@ package statistics
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/bits"
 )
 
@@ -11,13 +12,16 @@ import (
 type Mechanism uint8
 
 // The mechanisms. LaplacePerReport and GaussianPerReport are integer noise on
-// every cell of a report; DuchiPerRecord replaces a record's number by one
+// every cell of a report; GaussianPerRecord is integer noise on every number of a
+// record as it arrives, so that a record names each cell it could move, zeros too, and
+// the choice of cells says nothing; DuchiPerRecord replaces a record's number by one
 // random sign as the record arrives.
 const (
 	Public Mechanism = iota
 	LaplacePerReport
 	GaussianPerReport
 	DuchiPerRecord
+	GaussianPerRecord
 )
 
 // String returns the mechanism's name as screens and statements print it.
@@ -31,6 +35,8 @@ func (m Mechanism) String() string {
 		return "discrete-gaussian"
 	case DuchiPerRecord:
 		return "duchi"
+	case GaussianPerRecord:
+		return "discrete-gaussian, each record"
 	default:
 		return fmt.Sprintf("mechanism(%d)", uint8(m))
 	}
@@ -127,10 +133,10 @@ func (l Layout) Validate() error {
 		if b.Noise != Public && (b.Record == 0 || b.L1 < uint64(b.Record)) {
 			return fmt.Errorf("block %q: a record may move a cell by %d and is charged for %d", b.Name, b.Record, b.L1)
 		}
-		if high, square := bits.Mul64(uint64(b.Record), uint64(b.Record)); b.Noise == GaussianPerReport && (high != 0 || b.L2Squared < square) {
+		if high, square := bits.Mul64(uint64(b.Record), uint64(b.Record)); (b.Noise == GaussianPerReport || b.Noise == GaussianPerRecord) && (high != 0 || b.L2Squared < square) {
 			return fmt.Errorf("block %q: a record may move a cell by %d and is charged for less in L2", b.Name, b.Record)
 		}
-		if b.Noise > DuchiPerRecord {
+		if b.Noise > GaussianPerRecord {
 			return fmt.Errorf("block %q: unknown mechanism %d", b.Name, b.Noise)
 		}
 		if (b.Noise == Public) != (b.Num == 0 && b.Den == 0) || (b.Noise != Public && (b.Num == 0 || b.Den == 0)) {
@@ -174,4 +180,16 @@ func (l Layout) Claim(s *Set) *Set {
 		}
 	}
 	return c
+}
+
+// Variance returns the parameter of Gaussian noise as Num and Den: σ² itself, or
+// rounded up to a whole number of squared grid units where the fraction does not fit.
+// ok is false where that does not fit either.
+func Variance(sigma2 *big.Rat) (num, den uint64, ok bool) {
+	if sigma2.Sign() > 0 && sigma2.Num().IsUint64() && sigma2.Denom().IsUint64() {
+		return sigma2.Num().Uint64(), sigma2.Denom().Uint64(), true
+	}
+	whole := new(big.Int).Add(sigma2.Num(), sigma2.Denom())
+	whole.Quo(whole.Sub(whole, big.NewInt(1)), sigma2.Denom())
+	return whole.Uint64(), 1, whole.IsUint64() && whole.Sign() > 0
 }

@@ -200,3 +200,15 @@ func TestFixedPointNeverLeavesTheSensitivityAndIsMonotone(t *testing.T) {
 		assert.LessOrEqual(t, math.Abs(error64), 0.5+float64(limit)*0x1p-53)
 	})
 }
+
+func TestVariancesAreRoundedUpWhereTheyDoNotFit(t *testing.T) {
+	num, den, ok := Variance(big.NewRat(7, 3))
+	assert.Equal(t, []any{uint64(7), uint64(3), true}, []any{num, den, ok})
+	wide := new(big.Rat).SetFrac(new(big.Int).Lsh(big.NewInt(5), 90), new(big.Int).Lsh(big.NewInt(3), 40))
+	num, den, ok = Variance(wide)
+	assert.Equal(t, []any{uint64(1876499844737707), uint64(1), true}, []any{num, den, ok})
+	_, _, ok = Variance(new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 64)))
+	assert.False(t, ok)
+	_, _, ok = Variance(new(big.Rat))
+	assert.False(t, ok)
+}
