@@ -204,7 +204,8 @@ func TestFixedPointNeverLeavesTheSensitivityAndIsMonotone(t *testing.T) {
 func TestVariancesAreRoundedUpWhereTheyDoNotFit(t *testing.T) {
 	num, den, ok := Variance(big.NewRat(7, 3))
 	assert.Equal(t, []any{uint64(7), uint64(3), true}, []any{num, den, ok})
-	wide := new(big.Rat).SetFrac(new(big.Int).Lsh(big.NewInt(5), 90), new(big.Int).Lsh(big.NewInt(3), 40))
+	odd := new(big.Int).Lsh(big.NewInt(5), 90)
+	wide := new(big.Rat).SetFrac(odd.Add(odd, big.NewInt(1)), new(big.Int).Lsh(big.NewInt(3), 40))
 	num, den, ok = Variance(wide)
 	assert.Equal(t, []any{uint64(1876499844737707), uint64(1), true}, []any{num, den, ok})
 	_, _, ok = Variance(new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 64)))
