@@ -3,6 +3,7 @@ package coordinator_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -15,7 +16,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posse-dev/posse/coordinator/state"
 	"github.com/posse-dev/posse/coordinator/verify"
+	"github.com/posse-dev/posse/incentives"
+	"github.com/posse-dev/posse/mechanisms/statistics"
 	"github.com/posse-dev/posse/protocols/checkpoint"
 )
 
@@ -221,6 +225,67 @@ func TestWhoDoesNotDeliverIsLeftOutAndTheAuditorAgrees(t *testing.T) {
 	assert.Equal(t, "violated", verify.AuditPayments(l.signed()).Verdict, "the leader let it in again")
 }
 
+// Four strategies against honest nodes: what is prevented, what is detected, and what is
+// neither (docs/explanation/incentives.md).
+func TestWhatStrategicNodesGetIsWhatThePageSays(t *testing.T) {
+	c := newCluster(t, 1)
+	const cost = 1_000_000
+	names := []string{"honest", "double", "inflates", "lazy", "invents", "modest"}
+	nodes := map[string]*node{}
+	for _, name := range names {
+		nodes[name] = c.enrol(name, 10)
+	}
+	nodes["inflates"].inflate, nodes["lazy"].lazy, nodes["invents"].invent = 2, true, true
+	c.apply(strings.NewReplacer("budget: 1000", "budget: 1000, bids: public", "deadline: 5s", "deadline: 400ms").Replace(experimentFile), len(names))
+	for _, name := range names {
+		bid := int64(cost)
+		if name == "double" {
+			bid = 2 * cost
+		}
+		go nodes[name].run(t.Context(), bid)
+	}
+	require.Eventually(t, func() bool { return c.version() >= 6 }, 30*time.Second, time.Millisecond)
+	bundle := c.bundle()
+	bundle.Threshold = 1
+	audit := verify.AuditPayments(bundle)
+	assert.Equal(t, "consistent", audit.Verdict, "no other bid would have brought any of them more in any round: %v", audit.Problems)
+	assert.Equal(t, audit.Rounds, audit.Recomputed)
+	c.leader().View(func(s *state.State) {
+		e := s.Experiment("dosing")
+		member := func(name string) *state.Member { return e.Member(name) }
+		assert.Positive(t, member("inflates").Wins, "it was believed, until it had to deliver")
+		assert.Positive(t, member("lazy").Wins)
+		assert.Zero(t, member("inflates").Paid, "prevented: a claim that is not delivered is not paid")
+		assert.Zero(t, member("inflates").Delivered)
+		assert.Zero(t, member("lazy").Paid, "who does not deliver is not paid")
+		assert.Positive(t, member("invents").Paid, "neither: invented data that are plausible are paid for")
+		assert.Positive(t, member("honest").Paid)
+		left := map[string]int{}
+		for _, r := range e.Rounds {
+			for _, x := range r.Excluded {
+				if x.Reason == "NOT_DELIVERING" {
+					left[x.Node]++
+				}
+			}
+			for _, w := range r.Winners {
+				least := incentives.Credits(cost)
+				if w.Node == "double" {
+					least *= 2
+				}
+				assert.GreaterOrEqual(t, w.Amount, least, "a winner is never paid less than it asked")
+			}
+		}
+		assert.Positive(t, left["inflates"]+left["lazy"], "three times in twenty rounds, and they are left out")
+		assert.Zero(t, left["honest"]+left["double"]+left["invents"]+left["modest"])
+		for _, name := range names {
+			assert.NotEmpty(t, member(name).Leaves, "%s: what it spent is counted, bought or not", name)
+			for _, leaf := range member(name).Leaves {
+				assert.False(t, leaf.Spend.Zero())
+			}
+		}
+	})
+}
+
 func TestAnAuditorCatchesAWriterWhoLies(t *testing.T) {
 	c := newCluster(t, 1)
 	var nodes []*node
@@ -293,6 +358,17 @@ func TestAnAuditorCatchesAWriterWhoLies(t *testing.T) {
 		},
 		"a signature is another's": func(l *lie) {
 			l.change("record_reports", 0, func(b map[string]any) { first(b["reports"])["signature"] = "AAAA" })
+		},
+		"a claim is another": func(l *lie) {
+			l.change("record_offers", 1, func(b map[string]any) {
+				claim := first(first(b["offers"])["leaves"])
+				raw, err := base64.StdEncoding.DecodeString(claim["claim"].(string))
+				require.NoError(t, err)
+				set, err := statistics.Decode(raw)
+				require.NoError(t, err)
+				set.Blocks[0].Sum[0]++
+				claim["claim"] = base64.StdEncoding.EncodeToString(set.Encode())
+			})
 		},
 		"a node is not enrolled":       func(l *lie) { l.drop("enrol") },
 		"the budget was never paid in": func(l *lie) { l.change("apply_experiment", 0, func(b map[string]any) { delete(b, "funded") }) },

@@ -115,7 +115,9 @@ type node struct {
 	at       int
 	origin   string
 	keys     []string
-	lazy     bool // wins and does not deliver
+	lazy     bool  // wins and does not deliver
+	inflate  int64 // offers its statistics times this
+	invent   bool  // its records were never made
 
 	mu       sync.Mutex
 	held     uint64
@@ -232,6 +234,10 @@ func (n *node) makeOffer(v *possev1.NodeExperiment, bid int64) {
 	for i := range s.Blocks[0].Sum {
 		s.Blocks[0].Sum[i] = int64(v.GetQuota()) / 3
 	}
+	if n.invent { // every reward of the last arm is the best there is
+		rewards := s.Blocks[len(s.Blocks)-1].Sum
+		rewards[len(rewards)-1] = n.now.Layout[len(s.Blocks)-1].Record * int64(v.GetQuota()) / 3
+	}
 	n.released[n.next], n.under[n.next] = s, n.now
 	n.next++
 	o := &possev1.Offer{Experiment: v.GetName(), Round: v.GetRound().GetId(), BidMicro: bid, Nonce: make([]byte, 32)}
@@ -242,6 +248,12 @@ func (n *node) makeOffer(v *possev1.NodeExperiment, bid int64) {
 			continue
 		}
 		d, sum := n.under[leaf].Digest(), sha256.Sum256(s.Encode())
+		if n.inflate > 0 {
+			s = s.Clone()
+			for i := range s.Blocks[0].Sum {
+				s.Blocks[0].Sum[i] *= n.inflate
+			}
+		}
 		o.Leaves = append(o.Leaves, &possev1.LeafClaim{
 			Leaf: leaf, Descriptor_: d[:], Claim: n.under[leaf].Layout.Claim(s).Encode(), Digest: sum[:], NanoEpsilon: 1e9,
 		})

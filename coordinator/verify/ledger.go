@@ -122,6 +122,9 @@ func (r *replay) reports(b reportsBody) {
 				r.fail("leaf %d of %s is not the one that was offered", l.GetLeaf(), got.Node)
 				continue
 			}
+			if d, err := mechanisms.DecodeDescriptor(e.descriptors[c.Descriptor]); err != nil || !bytes.Equal(d.Layout.Claim(set).Encode(), c.Claim) {
+				r.fail("leaf %d of %s was weighed by another claim than was delivered", l.GetLeaf(), got.Node)
+			}
 			released = append(released, release{c.Descriptor, set})
 		}
 		o.reports[got.Node] = released
