@@ -74,22 +74,18 @@ func NewTraffic(sources []Source, decisions int, v Visits, seed uint64) (*Traffi
 	if len(sources) == 0 || decisions < len(sources) {
 		return nil, posse.OutOfRange("decisions", fmt.Sprint(decisions), fmt.Sprintf("at least %d, one a node", max(1, len(sources))), "ask for more decisions")
 	}
+	sizes := make([]float64, len(sources))
 	total := 0.0
-	for _, s := range sources {
+	for i, s := range sources {
 		if !(s.Share > 0) || math.IsInf(s.Share, 0) {
 			return nil, posse.OutOfRange("share", fmt.Sprint(s.Share), "(0, 1]", "give every node some traffic")
 		}
+		sizes[i] = s.Share
 		total += s.Share
 	}
 	t := &Traffic{Arms: sources[0].World.Arms()}
-	left := decisions
-	for i, s := range sources {
-		n := int(math.Round(float64(decisions) * s.Share / total))
-		n = min(max(1, n), left-(len(sources)-1-i))
-		if i == len(sources)-1 {
-			n = left
-		}
-		left -= n
+	for i, n := range Split(sizes, decisions) {
+		s := sources[i]
 		src := noise.NewSeededAt(seed, uint64(i)<<32)
 		stream := Stream{ID: s.ID, Share: s.Share / total, arms: t.Arms, rewards: make([]float64, 0, n*t.Arms)}
 		stream.Users = v.sequence(n, s.Share/total, src)
@@ -103,16 +99,42 @@ func NewTraffic(sources []Source, decisions int, v Visits, seed uint64) (*Traffi
 	return t, nil
 }
 
+// Split divides decisions by sizes > 0, rounded, each at least one: there are at least
+// as many decisions as sizes.
+func Split(sizes []float64, decisions int) []int {
+	total := 0.0
+	for _, s := range sizes {
+		total += s
+	}
+	out, left := make([]int, len(sizes)), decisions
+	for i, s := range sizes {
+		n := int(math.Round(float64(decisions) * s / total))
+		n = min(max(1, n), left-(len(sizes)-1-i))
+		if i == len(sizes)-1 {
+			n = left
+		}
+		out[i] = n
+		left -= n
+	}
+	return out
+}
+
 // sequence draws who comes at each of n decisions.
 func (v Visits) sequence(n int, share float64, src noise.Source) []uint32 {
-	out := make([]uint32, 0, n)
-	if len(v.Law) == 0 {
-		users := max(1, uint64(math.Round(float64(v.Users)*share)))
-		for range n {
-			out = append(out, uint32(noise.Uniform(users, src)))
-		}
-		return out
+	if len(v.Law) > 0 {
+		return v.Sequence(make([]uint32, 0, n), n, src)
 	}
+	var out []uint32
+	users := max(1, uint64(math.Round(float64(v.Users)*share)))
+	for range n {
+		out = append(out, uint32(noise.Uniform(users, src)))
+	}
+	return out
+}
+
+// Sequence appends to out, which is empty, who comes at each of n decisions by the
+// law, counted from 0.
+func (v Visits) Sequence(out []uint32, n int, src noise.Source) []uint32 {
 	for user := uint32(0); len(out) < n; user++ {
 		x, times := noise.Float64(src), 1
 		for _, p := range v.Law {

@@ -29,7 +29,7 @@ const table = "clinic,a,b\nnorth,1,0\nnorth,1,0\nnorth,0,0\nnorth,1,1\nsouth,0,1
 
 const records = "clinic,arm,reward,propensity\nnorth,a,1,0.5\nnorth,b,0,0.5\nnorth,a,0,0.5\nsouth,b,1,0.5\nsouth,a,0,0.5\n"
 
-const drawn = head + `experiment:
+const apart = head + `experiment:
   problem: {kind: arms, arms: [a, b]}
   reward: {range: [0, 1]}
   privacy: {model: none}
@@ -55,7 +55,7 @@ func TestDataGiveTheSameBytesForAnyWorkersAndShards(t *testing.T) {
 		return strings.Replace(text, "format: csv", "format: csv, replacement: false", 1)
 	}
 	for name, row := range map[string][2]string{
-		"lanes": {drawn, table}, "lanes, each row once": {once(drawn), table}, "lanes, replay": {drawn, records},
+		"lanes": {apart, table}, "lanes, each row once": {once(apart), table}, "lanes, replay": {apart, records},
 		"federation": {joint, table}, "federation, each row once": {once(joint), table}, "federation, replay": {joint, records},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestDataGiveTheSameBytesForAnyWorkersAndShards(t *testing.T) {
 // A horizon of all rows without replacement has no luck in its rewards: uniform
 // choices of one arm's column give its mean exactly.
 func TestEachRowComesOnce(t *testing.T) {
-	s := from(t, strings.Replace(drawn, "format: csv", "format: csv, replacement: false", 1), table)
+	s := from(t, strings.Replace(apart, "format: csv", "format: csv, replacement: false", 1), table)
 	w, err := plan(s, Options{Runs: 1, Seed: 1, Parallel: 1})
 	require.NoError(t, err)
 	require.NotZero(t, w.chunk)

@@ -2,27 +2,19 @@ package fast
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"math"
+	"math/bits"
 	"slices"
-	"strconv"
 
-	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/dp/noise"
 	"github.com/posse-dev/posse/incentives"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/catalogue"
-	"github.com/posse-dev/posse/mechanisms/environment"
 	"github.com/posse-dev/posse/protocols/experiment"
 	"github.com/posse-dev/posse/simnet"
 )
-
-// maxCells bounds the traffic of one run, which is held in memory: horizon × arms,
-// eight bytes each.
-const maxCells = 100_000_000
 
 // federation is a scenario of several nodes, or of privacy: the same traffic goes
 // through every policy and every way of learning.
@@ -38,14 +30,6 @@ type federation struct {
 const nodesShown = 1000
 
 func planFederation(s *simnet.Scenario, o Options) (work, error) {
-	arms := s.Nodes.Worlds[0].Arms()
-	if cells := s.Horizon * int64(arms); cells > maxCells {
-		return work{}, &posse.Error{
-			Code: posse.InvalidArgument, Reason: "LIMIT_EXCEEDED", Field: "experiment.horizon", Value: fmt.Sprint(s.Horizon),
-			Allowed: fmt.Sprintf("[1, %d]", maxCells/int64(arms)),
-			Message: "the traffic of one run would not fit into memory", Hint: "lower the horizon",
-		}
-	}
 	f := &federation{scenario: s, key: key(o.Seed), seed: o.Seed, gaps: gapsOf(s.Nodes.Worlds), count: o.count}
 	w := work{chunk: 1}
 	nodes := s.Nodes.Count()
@@ -95,10 +79,14 @@ func (f *federation) settings(e *experiment.Experiment, learning simnet.Learning
 // play plays whole runs. Decisions are counted as they are made, so that a run that
 // takes long is seen to go on.
 func (f *federation) play(ctx context.Context, runs Interval, cells []cell) error {
+	var traffic arrivals
+	drawn := newDrawn(f.scenario, f.key)
 	for run := runs.From; run < runs.To; run++ {
-		traffic, err := f.traffic(run)
-		if err != nil {
-			return err
+		if drawn.run, traffic = run, drawn; f.once() {
+			var err error
+			if traffic, err = f.dealt(run); err != nil {
+				return err
+			}
 		}
 		at := 0
 		for _, c := range f.scenario.Policies {
@@ -115,24 +103,10 @@ func (f *federation) play(ctx context.Context, runs Interval, cells []cell) erro
 	return nil
 }
 
-// traffic draws who comes and what every arm would give her. It is a function of
-// seed and run alone.
-func (f *federation) traffic(run uint64) (*simnet.Traffic, error) {
-	n := f.scenario.Nodes
-	seed := binary.LittleEndian.AppendUint64([]byte("posse/sim/v1 traffic"), f.seed)
-	sum := sha256.Sum256(binary.LittleEndian.AppendUint64(seed, run))
-	draws := binary.LittleEndian.Uint64(sum[:])
-	sources := make([]simnet.Source, n.Count())
-	for j, world := range n.Worlds {
-		sources[j] = simnet.Source{ID: "node-" + strconv.Itoa(j+1), Share: n.Sizes[j], World: world}
-	}
-	if d := f.scenario.Environment.Data; d != nil && !d.Replacement {
-		for j := range sources {
-			sources[j].World = environment.NewDeck(n.Worlds[j].(*environment.Table))
-		}
-		return simnet.DealTraffic(sources, int(f.scenario.Horizon), draws)
-	}
-	return simnet.NewTraffic(sources, int(f.scenario.Horizon), simnet.DefaultVisits(), draws)
+// once reports whether rows of data come once each.
+func (f *federation) once() bool {
+	d := f.scenario.Environment.Data
+	return d != nil && !d.Replacement
 }
 
 // source is the noise of one learner of a run: 0 for all together, j+1 for node j.
@@ -142,7 +116,7 @@ func (f *federation) source(run uint64, learner int) noise.Source {
 	return p
 }
 
-func (f *federation) learn(ctx context.Context, e *experiment.Experiment, learning simnet.Learning, run uint64, t *simnet.Traffic, r *recorder) error {
+func (f *federation) learn(ctx context.Context, e *experiment.Experiment, learning simnet.Learning, run uint64, t arrivals, r *recorder) error {
 	limit := dp.Spend{}
 	if e.Privacy.Model != 0 {
 		limit = e.Privacy.Params().Limit()
@@ -162,15 +136,15 @@ func (f *federation) learn(ctx context.Context, e *experiment.Experiment, learni
 				binary.LittleEndian.PutUint64(c.Market.Secret[8*i:], secret.Uint64())
 			}
 		}
-		out, err := Learn(c, t)
+		out, err := learn(c, t)
 		r.paid, r.versions, r.utility = out.Paid, out.Versions, out.Utility
 		return err
 	}
-	for j, n := range t.Nodes {
+	for j := range t.count() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		out, err := Learn(f.alone(c, e, j, n, run, r), &simnet.Traffic{Arms: t.Arms, Nodes: []simnet.Stream{whole(n)}})
+		out, err := learn(f.alone(c, e, j, t, run, r), one{t, j})
 		if err != nil {
 			return err
 		}
@@ -181,15 +155,15 @@ func (f *federation) learn(ctx context.Context, e *experiment.Experiment, learni
 
 // alone is one node by itself: the same policy, guarantee and users, with its share
 // of the horizon and of a round's decisions.
-func (f *federation) alone(c Config, e *experiment.Experiment, j int, n simnet.Stream, run uint64, r *recorder) Config {
-	every := max(1, int64(float64(e.Rounds.Trigger.Decisions)*n.Share+0.5))
-	c.Settings.Horizon = uint64(max(n.Len(), len(f.gaps[j])))
+func (f *federation) alone(c Config, e *experiment.Experiment, j int, t arrivals, run uint64, r *recorder) Config {
+	every := max(1, int64(float64(e.Rounds.Trigger.Decisions)*t.share(j)+0.5))
+	c.Settings.Horizon = uint64(max(t.decisions(j), len(f.gaps[j])))
 	c.Settings.RoundDecisions = uint64(every)
 	c.Round, c.Source = int(every), f.source(run, j+1)
 	if all := c.Replaced; all != nil {
 		c.Replaced = func(_ int, round uint64) bool { return all(j, round) }
 	}
-	c.Observed = func(_ int, slot uint64, arm mechanisms.Arm) { r.observe(j, slot, arm) }
+	c.Observed = func(_ int, slot uint64, arm mechanisms.Arm, x float64) { r.observe(j, slot, arm, x) }
 	return c
 }
 
@@ -215,51 +189,61 @@ func (f *federation) drawn(run uint64, p purpose, chance []float64, usual float6
 	}
 }
 
-// whole is a node's stream as all of the traffic.
-func whole(n simnet.Stream) simnet.Stream {
-	n.Share = 1
-	return n
-}
-
 // recorder adds up what one way of learning brings in one run. A curve's point at t
 // is the regret when every node has made its share of t decisions, rounded down: so
 // it does not depend on an order between nodes, which have none.
 type recorder struct {
 	gaps     [][]int64
-	traffic  *simnet.Traffic
-	regret   []int64   // by point
-	due      [][]int64 // by node and point: its decisions by then
-	sums     []int64   // by node: regret so far
-	next     []int     // by node: the first point that it has not reached
-	rewards  []float64
+	traffic  arrivals
+	record   []int64
+	horizon  int64
+	regret   []int64 // by point
+	nodes    []recorded
 	paid     incentives.Credits
 	versions int
 	utility  []incentives.Credits // by node; nil: nobody is paid
 }
 
-func newRecorder(f *federation, t *simnet.Traffic) *recorder {
-	record, horizon := f.scenario.Record, f.scenario.Horizon
-	r := &recorder{
-		gaps: f.gaps, traffic: t, regret: make([]int64, len(record)), due: make([][]int64, len(t.Nodes)),
-		sums: make([]int64, len(t.Nodes)), next: make([]int, len(t.Nodes)), rewards: make([]float64, len(t.Nodes)),
-	}
-	for j, n := range t.Nodes {
-		for _, at := range record {
-			r.due[j] = append(r.due[j], at*int64(n.Len())/horizon) // below 1e16: maxCells
-		}
-		for r.next[j] < len(record) && r.due[j][r.next[j]] == 0 {
-			r.next[j]++
-		}
+// recorded is what a node brought so far.
+type recorded struct {
+	regret  int64
+	rewards float64
+	due     int64 // the decision at which it reaches the next point
+	next    int   // that point
+}
+
+func newRecorder(f *federation, t arrivals) *recorder {
+	r := &recorder{gaps: f.gaps, traffic: t, record: f.scenario.Record, horizon: f.scenario.Horizon, regret: make([]int64, len(f.scenario.Record)), nodes: make([]recorded, t.count())}
+	for j := range r.nodes {
+		r.nodes[j].next = -1
+		r.advance(j, 0)
 	}
 	return r
 }
 
-func (r *recorder) observe(node int, slot uint64, arm mechanisms.Arm) {
-	r.sums[node] += r.gaps[node][arm]
-	r.rewards[node] += r.traffic.Nodes[node].Reward(int(slot), int(arm))
-	for p := r.next[node]; p < len(r.regret) && r.due[node][p] == int64(slot)+1; p++ {
-		r.regret[p] += r.sums[node]
-		r.next[node]++
+// advance finds the next point of a node that made so many decisions.
+func (r *recorder) advance(node int, made int64) {
+	n, all := &r.nodes[node], int64(r.traffic.decisions(node))
+	for n.next++; n.next < len(r.record); n.next++ {
+		high, low := bits.Mul64(uint64(r.record[n.next]), uint64(all))
+		due, _ := bits.Div64(high, low, uint64(r.horizon)) // at most all
+		if n.due = int64(due); n.due > made {
+			return
+		}
+		if made > 0 { // two points at one decision
+			r.regret[n.next] += n.regret
+		}
+	}
+	n.due = -1
+}
+
+func (r *recorder) observe(node int, slot uint64, arm mechanisms.Arm, x float64) {
+	n := &r.nodes[node]
+	n.regret += r.gaps[node][arm]
+	n.rewards += x
+	if made := int64(slot) + 1; made == n.due {
+		r.regret[n.next] += n.regret
+		r.advance(node, made)
 	}
 }
 
@@ -270,15 +254,15 @@ func (r *recorder) addTo(cells []cell) int {
 	}
 	n := len(r.regret)
 	total := 0.0
-	for _, x := range r.rewards {
-		total += x
+	for _, x := range r.nodes {
+		total += x.rewards
 	}
-	cells[n].add(count(total / float64(r.traffic.Decisions())))
+	cells[n].add(count(total / float64(r.horizon)))
 	cells[n+1].add(count(float64(r.paid) / float64(incentives.Credit)))
 	cells[n+2].add(count(float64(r.versions)))
 	n += 3
-	for j := range shown(len(r.rewards)) {
-		cells[n].add(count(r.rewards[j] / float64(r.traffic.Nodes[j].Len())))
+	for j := range shown(len(r.nodes)) {
+		cells[n].add(count(r.nodes[j].rewards / float64(r.traffic.decisions(j))))
 		earned := 0.0
 		if r.utility != nil {
 			earned = float64(r.utility[j]) / float64(incentives.Credit)

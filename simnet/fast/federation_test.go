@@ -61,12 +61,10 @@ func market(t *testing.T, change func(*experiment.Incentives, []incentives.Credi
 	t.Helper()
 	s := scenario(t, strings.Replace(hospitals, "[0.2, 0.5, 0.8]", "[0.4, 0.5, 0.6]", 1))
 	e := s.Policies[0].Experiment
-	f := &federation{scenario: s, key: key(1), seed: 1}
-	traffic, err := f.traffic(0)
-	require.NoError(t, err)
+	traffic := newDrawn(s, key(5))
 	rules, costs := *e.Incentives, append([]incentives.Credits(nil), s.Nodes.Costs...)
 	change(&rules, costs)
-	out, err := Learn(Config{
+	out, err := learn(Config{
 		Settings: e.Settings(), Policy: shared(e), Limit: e.Privacy.Params().Limit(), Round: 200, Source: noise.NewSeeded(1),
 		Market: &Market{Rules: rules, MinContributors: 1, Bids: costs, Costs: costs},
 	}, traffic)
@@ -100,10 +98,8 @@ func TestAMarketThatBuysAllIsNoMarket(t *testing.T) {
 	})
 	s := scenario(t, strings.Replace(hospitals, "[0.2, 0.5, 0.8]", "[0.4, 0.5, 0.6]", 1))
 	e := s.Policies[0].Experiment
-	f := &federation{scenario: s, key: key(1), seed: 1}
-	traffic, err := f.traffic(0)
-	require.NoError(t, err)
-	without, err := Learn(Config{Settings: e.Settings(), Policy: shared(e), Limit: e.Privacy.Params().Limit(), Round: 200, Source: noise.NewSeeded(1)}, traffic)
+	traffic := newDrawn(s, key(5))
+	without, err := learn(Config{Settings: e.Settings(), Policy: shared(e), Limit: e.Privacy.Params().Limit(), Round: 200, Source: noise.NewSeeded(1)}, traffic)
 	require.NoError(t, err)
 	assert.Equal(t, without, with)
 }
@@ -115,14 +111,12 @@ func TestUnsoldLeavesStayOnOffer(t *testing.T) {
 	e := s.Policies[0].Experiment
 	settings := e.Settings()
 	settings.Privacy = nil
-	f := &federation{scenario: s, key: key(1), seed: 1}
-	traffic, err := f.traffic(0)
-	require.NoError(t, err)
+	traffic := newDrawn(s, key(5))
 	policy, err := arms.NewSharedUniform(settings)
 	require.NoError(t, err)
 	// needs more sellers than sell in most rounds: what is not sold waits
 	rules := *e.Incentives
-	out, err := Learn(Config{
+	out, err := learn(Config{
 		Settings: settings, Policy: func(mechanisms.Settings) (mechanisms.Shared, error) { return policy, nil }, Round: 200, Source: noise.NewSeeded(1),
 		Market: &Market{Rules: rules, MinContributors: 1, Bids: s.Nodes.Costs, Costs: s.Nodes.Costs},
 	}, traffic)

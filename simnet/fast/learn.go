@@ -1,6 +1,8 @@
 package fast
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 
 	"github.com/posse-dev/posse/dp"
@@ -31,8 +33,9 @@ type Config struct {
 	// Replaced says that before a round a newcomer takes a node's place: new users, no
 	// version, nothing on offer. nil: nobody leaves.
 	Replaced func(node int, round uint64) bool
-	// Observed sees each decision: the node's slot, from 0, and the arm. nil: nobody looks.
-	Observed func(node int, slot uint64, arm mechanisms.Arm)
+	// Observed sees each decision: the node's slot, from 0, the arm and its reward. nil:
+	// nobody looks.
+	Observed func(node int, slot uint64, arm mechanisms.Arm, x float64)
 }
 
 // Outcome is what learning brought on the traffic.
@@ -52,8 +55,10 @@ type learner struct {
 	plans  []version // by version, from 0
 	model  mechanisms.Model
 	nodes  []member
-	trade  *trade // nil without a market
-	rounds uint64 // begun
+	trade  *trade                    // nil without a market
+	rounds uint64                    // begun
+	parts  map[[sha256.Size]byte]int // of the model, by the digest of their plan
+	record []statistics.Increment    // scratch
 }
 
 // version is a plan that was ever in force, and the window that it opens. With pooling
@@ -63,6 +68,8 @@ type version struct {
 	window     mechanisms.Window
 	ended      bool // nothing is reported under it
 	model      mechanisms.Model
+	cost       dp.Spend // of a record
+	part       int      // of the published model; −1 until something is bought
 }
 
 // member is one node: what it did, which version it holds, and what it has on offer.
@@ -79,8 +86,8 @@ type member struct {
 
 // leaf is one release: noised, charged, and the same whoever buys it later.
 type leaf struct {
-	descriptor mechanisms.Descriptor
-	released   *statistics.Set
+	plan     int // version that it was made under
+	released *statistics.Set
 }
 
 const name = "simulation"
@@ -88,7 +95,9 @@ const name = "simulation"
 // Learn runs the traffic in rounds. Within a round each node decides under the
 // version that it holds and releases its sums once at the end; the round then buys
 // releases and publishes the next version, until the policy has ended.
-func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
+func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) { return learn(cfg, stored{t}) }
+
+func learn(cfg Config, t arrivals) (Outcome, error) {
 	shared, err := cfg.Policy(cfg.Settings)
 	if err != nil {
 		return Outcome{}, err
@@ -96,14 +105,14 @@ func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 	if cfg.Round < 1 {
 		return Outcome{}, errors.New("a round needs decisions")
 	}
-	l := &learner{cfg: cfg, shared: shared, nodes: make([]member, len(t.Nodes))}
+	l := &learner{cfg: cfg, shared: shared, nodes: make([]member, t.count()), parts: map[[sha256.Size]byte]int{}}
 	for j := range l.nodes {
 		if err := l.welcome(j); err != nil {
 			return Outcome{}, err
 		}
 	}
 	if cfg.Market != nil {
-		if l.trade, err = newTrade(*cfg.Market, len(t.Nodes)); err != nil {
+		if l.trade, err = newTrade(*cfg.Market, t.count()); err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -112,11 +121,22 @@ func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 	}
 	for done := false; !done; {
 		done = true
-		for j, s := range t.Nodes {
-			if err := l.decide(j, s); err != nil {
+		if l.cfg.Away != nil || l.cfg.Replaced != nil {
+			if err := l.begin(); err != nil {
 				return Outcome{}, err
 			}
-			done = done && l.nodes[j].slots == uint64(s.Len())
+		}
+		ended := l.now().descriptor.Ended
+		for j := range l.nodes {
+			if err := l.decide(j, t); err != nil {
+				return Outcome{}, err
+			}
+			if l.trade == nil && !ended && !l.nodes[j].away { // no market has to see all offers first
+				if err := l.buy(j); err != nil {
+					return Outcome{}, err
+				}
+			}
+			done = done && l.nodes[j].slots == uint64(t.decisions(j))
 		}
 		if err := l.round(); err != nil {
 			return Outcome{}, err
@@ -126,9 +146,13 @@ func Learn(cfg Config, t *simnet.Traffic) (Outcome, error) {
 	if l.trade != nil {
 		out.Paid, out.Utility = l.trade.paid, l.trade.utility
 	}
-	for j, s := range t.Nodes {
-		out.Nodes = append(out.Nodes, l.nodes[j].sum/float64(s.Len()))
-		out.Mean += l.nodes[j].sum / float64(t.Decisions())
+	total := 0
+	for j := range l.nodes {
+		total += t.decisions(j)
+	}
+	for j, n := range l.nodes {
+		out.Nodes = append(out.Nodes, n.sum/float64(t.decisions(j)))
+		out.Mean += n.sum / float64(total)
 	}
 	out.Summary, err = shared.Summary(l.model, l.now().descriptor)
 	return out, err
@@ -187,12 +211,18 @@ func (l *learner) plan() error {
 		return err
 	}
 	w, err := l.shared.Open(d)
-	v := version{descriptor: d, window: w, ended: d.Ended}
+	if err != nil {
+		return err
+	}
+	v := version{descriptor: d, window: w, ended: d.Ended, part: -1}
+	if v.cost, err = d.Layout.RecordSpend(); err != nil {
+		return err
+	}
 	if l.cfg.Settings.Pooling {
 		v.model = l.model.Clone()
 	}
 	l.plans = append(l.plans, v)
-	return err
+	return nil
 }
 
 // holds is the version that a node decides under: with pooling, as far as its own
@@ -216,24 +246,11 @@ func (l *learner) holds(j int) (version, error) {
 // round buys what is on offer and publishes, or draws grants again once the policy
 // has ended.
 func (l *learner) round() error {
-	if l.cfg.Away != nil || l.cfg.Replaced != nil {
-		if err := l.begin(); err != nil {
-			return err
-		}
-	}
 	if l.trade != nil {
 		return l.trade.round(l)
 	}
 	if l.now().descriptor.Ended {
 		return nil
-	}
-	for j := range l.nodes {
-		if l.nodes[j].away {
-			continue
-		}
-		if err := l.buy(j); err != nil {
-			return err
-		}
 	}
 	return l.publish(func(int) bool { return true })
 }
@@ -253,42 +270,41 @@ func (l *learner) publish(granted func(node int) bool) error {
 }
 
 // decide lets one node decide its share of a round and releases what it learnt.
-func (l *learner) decide(j int, s simnet.Stream) error {
+func (l *learner) decide(j int, t arrivals) error {
 	n := &l.nodes[j]
 	plan, err := l.holds(j)
 	if err != nil {
 		return err
 	}
-	quota := max(1, uint64(s.Share*float64(l.cfg.Round)+0.5))
-	first, end := n.slots, min(n.slots+quota, uint64(s.Len()))
+	quota := max(1, uint64(t.share(j)*float64(l.cfg.Round)+0.5))
+	first, end := n.slots, min(n.slots+quota, uint64(t.decisions(j)))
 	learns := !plan.ended
 	layout := plan.descriptor.Layout
 	raw := layout.Empty()
-	cost, err := layout.RecordSpend()
-	if err != nil {
-		return err
-	}
+	cost, record := plan.cost, l.record
 	release, err := l.release(j)
 	if err != nil {
 		return err
 	}
-	var record []statistics.Increment
 	for slot := first; slot < end; slot++ {
 		action, _, err := plan.window.Choose(slot, mechanisms.None{}, l.cfg.Source)
 		if err != nil {
 			return err
 		}
 		arm := action.(mechanisms.Arm)
+		x := t.reward(j, slot, int(arm))
 		if l.cfg.Observed != nil {
-			l.cfg.Observed(j, slot, arm)
+			l.cfg.Observed(j, slot, arm, x)
 		}
-		x := s.Reward(int(slot), int(arm))
 		n.sum += x
 		if !learns {
 			continue
 		}
 		if release != nil {
-			user := budget.User{byte(s.Users[slot]), byte(s.Users[slot] >> 8), byte(s.Users[slot] >> 16), byte(s.Users[slot] >> 24)}
+			user := budget.User{} // a unit of one record has none
+			if l.nodes[j].users != nil {
+				binary.LittleEndian.PutUint32(user[:], t.user(j, slot))
+			}
 			if err := release.Charge(user, cost); errors.Is(err, budget.ErrExhausted) {
 				continue
 			} else if err != nil {
@@ -307,11 +323,11 @@ func (l *learner) decide(j int, s simnet.Stream) error {
 			return err
 		}
 	}
-	n.slots = end
+	n.slots, l.record = end, record
 	if !learns || end == first {
 		return nil
 	}
-	return l.offer(j, plan, raw, first, end-first, release)
+	return l.offer(j, &plan, raw, first, end-first, release)
 }
 
 // release gathers the charges of one leaf; nil without privacy.
@@ -348,7 +364,7 @@ func (l *learner) randomise(j int, layout statistics.Layout, record []statistics
 
 // offer releases a leaf through the door and puts it on offer. What no budget allows
 // is never released.
-func (l *learner) offer(j int, plan version, raw *statistics.Set, first, n uint64, release *budget.Release) error {
+func (l *learner) offer(j int, plan *version, raw *statistics.Set, first, n uint64, release *budget.Release) error {
 	public, err := plan.window.Slots(first, n)
 	if err != nil {
 		return err
@@ -367,7 +383,7 @@ func (l *learner) offer(j int, plan version, raw *statistics.Set, first, n uint6
 			return err
 		}
 	}
-	l.nodes[j].offer = append(l.nodes[j].offer, leaf{plan.descriptor, raw})
+	l.nodes[j].offer = append(l.nodes[j].offer, leaf{l.nodes[j].holds, raw})
 	if l.cfg.Settings.Pooling {
 		return l.nodes[j].own.Add(plan.descriptor, raw)
 	}
@@ -377,10 +393,28 @@ func (l *learner) offer(j int, plan version, raw *statistics.Set, first, n uint6
 // buy adds all that a node has on offer to the model.
 func (l *learner) buy(j int) error {
 	for _, b := range l.nodes[j].offer {
-		if err := l.model.Add(b.descriptor, b.released); err != nil {
+		part := l.part(b.plan)
+		part.Releases++
+		if err := part.Sum.Merge(b.released); err != nil {
 			return err
 		}
 	}
-	l.nodes[j].offer = nil
+	l.nodes[j].offer = l.nodes[j].offer[:0]
 	return nil
+}
+
+// part is the model's for a plan. Plans that are the same share it.
+func (l *learner) part(plan int) *mechanisms.Part {
+	p := &l.plans[plan]
+	if p.part < 0 {
+		digest := p.descriptor.Digest()
+		at, ok := l.parts[digest]
+		if !ok {
+			at = len(l.model.Parts)
+			l.parts[digest] = at
+			l.model.Parts = append(l.model.Parts, mechanisms.Part{Descriptor: p.descriptor, Sum: p.descriptor.Layout.Empty()})
+		}
+		p.part = at
+	}
+	return &l.model.Parts[p.part]
 }

@@ -142,7 +142,8 @@ func (t *trade) offers(l *learner) ([]incentives.Offer, error) {
 			continue
 		}
 		for _, b := range l.nodes[j].offer {
-			if worth, err = l.plus(worth, b.descriptor, b.descriptor.Layout.Claim(b.released)); err != nil {
+			d := l.plans[b.plan].descriptor
+			if worth, err = l.plus(worth, d, d.Layout.Claim(b.released)); err != nil {
 				return nil, err
 			}
 		}

@@ -30,8 +30,8 @@ type Options struct {
 	// Save receives the state after each finished chunk, and must be done with it when
 	// it returns. Calls don't overlap. nil: nobody keeps it.
 	Save func(*State) error
-	// plain drives Learners where there is a batch form.
-	plain bool
+	// Learners drives Learners where there is a batch form, to compare the two.
+	Learners bool
 	// chunk is the number of runs that a worker takes at once; 0: the engine's choice.
 	chunk uint64
 }
@@ -223,7 +223,7 @@ func planPoint(s *simnet.Scenario, o Options) (work, error) {
 		}
 		l.deal()
 		for _, c := range contestants {
-			p, err := c.player(n, o.plain)
+			p, err := c.player(n, o.Learners)
 			if err != nil {
 				return err
 			}

@@ -59,7 +59,7 @@ func TestWorkersAndChunksChangeNoByte(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := scenario(t, text)
 			want := run(t, s, Options{Runs: 100, Seed: 7})
-			for _, o := range []Options{{Parallel: 2}, {Parallel: 5}, {chunk: 1}, {Parallel: 3, chunk: 7}, {chunk: 100}, {plain: true}, {plain: true, chunk: 9, Parallel: 2}} {
+			for _, o := range []Options{{Parallel: 2}, {Parallel: 5}, {chunk: 1}, {Parallel: 3, chunk: 7}, {chunk: 100}, {Learners: true}, {Learners: true, chunk: 9, Parallel: 2}} {
 				o.Runs, o.Seed = 100, 7
 				got := run(t, s, o)
 				assert.Equal(t, want.Digest(), got.Digest(), "%+v", o)
