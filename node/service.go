@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"math"
 
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/node/app"
@@ -54,7 +55,8 @@ func (n *Node) Budget() (*possev1.BudgetResponse, error) {
 		}
 		c := t.desk.Counts()
 		out.Experiments = append(out.Experiments, &possev1.BudgetResponse_Experiment{
-			Name: t.file.Name, Unit: a.Unit.String(),
+			Standing: t.stands(),
+			Name:     t.file.Name, Unit: a.Unit.String(),
 			SpentNanoEpsilon: a.Spent.NanoEpsilon, SpentPicoRho: a.Spent.PicoRho, SpentAttoDelta: a.Spent.AttoDelta,
 			LimitNanoEpsilon: a.Limit.NanoEpsilon, Users: a.Users, UsersAtLimit: a.AtLimit, Released: a.Released,
 			Refused: a.Refused, Refusal: a.Refusal, Decisions: c.Decisions, Rewards: c.Rewards, Pending: c.Pending,
@@ -62,6 +64,29 @@ func (n *Node) Budget() (*possev1.BudgetResponse, error) {
 		})
 	}
 	return out, nil
+}
+
+// stands is the standing in words; nil without pooling.
+func (t *taken) stands() *possev1.BudgetResponse_Standing {
+	if t.pooled() == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	named := func(options []int) (out []string) {
+		for _, a := range options {
+			out = append(out, t.file.Problem.Arms[a])
+		}
+		return out
+	}
+	s := t.standing
+	out := &possev1.BudgetResponse_Standing{
+		Playing: named(s.Playing), RuledOut: named(s.RuledOut), Leaning: s.Leaning, Own: s.Own, Done: s.Done,
+	}
+	if !math.IsInf(s.GapRadius, 0) && !math.IsNaN(s.GapRadius) {
+		out.Gap, out.GapRadius = s.Gap, s.GapRadius
+	}
+	return out
 }
 
 // Status is what the node knows of one experiment.

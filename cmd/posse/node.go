@@ -244,6 +244,32 @@ type nodeExperiment struct {
 	Pending   uint64 `json:"pending"`
 	Released  uint64 `json:"released"`
 	Foreign   uint64 `json:"foreign"` // records left out because their arm had been dropped
+
+	Standing *pooledStanding `json:"standing,omitempty"` // with node.pooling partial
+}
+
+// pooledStanding is what a node's own noisy releases say of the shared model.
+type pooledStanding struct {
+	Playing   []string `json:"playing"`
+	RuledOut  []string `json:"ruledOut"`
+	Leaning   bool     `json:"leaning"`
+	Own       bool     `json:"own"`
+	Done      bool     `json:"done"`
+	Gap       float64  `json:"gap"`
+	GapRadius float64  `json:"gapRadius"` // 0 where nothing is known yet
+}
+
+// text says whether federation still helps the node.
+func (s *pooledStanding) text(experiment string) string {
+	playing := strings.Join(s.Playing, ", ")
+	switch {
+	case s.Own:
+		return fmt.Sprintf("%s: on its own with %s; its own numbers rule out what the others found best (better by %.3g ± %.3g).\n", experiment, playing, s.Gap, s.GapRadius)
+	case s.Leaning:
+		return fmt.Sprintf("%s: leans on the shared model and plays %s; its own numbers rule out %s.\n", experiment, playing, strings.Join(s.RuledOut, ", "))
+	default:
+		return fmt.Sprintf("%s: follows the shared model; its own numbers don't tell otherwise.\n", experiment)
+	}
 }
 
 func (p *program) nodeStatus() *cobra.Command {
@@ -259,12 +285,22 @@ func (p *program) nodeStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			stands := ""
 			s := nodeStanding{Node: b.GetNode(), PeerID: b.GetPeerId(), Experiments: []nodeExperiment{}}
 			var rows [][]string
 			for _, e := range b.GetExperiments() {
-				s.Experiments = append(s.Experiments, nodeExperiment{
-					e.GetName(), e.GetVersion(), e.GetDecisions(), e.GetRewards(), e.GetPending(), e.GetReleased(), e.GetForeign(),
-				})
+				one := nodeExperiment{
+					Name: e.GetName(), Version: e.GetVersion(), Decisions: e.GetDecisions(), Rewards: e.GetRewards(),
+					Pending: e.GetPending(), Released: e.GetReleased(), Foreign: e.GetForeign(),
+				}
+				if st := e.GetStanding(); st != nil {
+					one.Standing = &pooledStanding{
+						append([]string{}, st.GetPlaying()...), append([]string{}, st.GetRuledOut()...), st.GetLeaning(), st.GetOwn(), st.GetDone(),
+						st.GetGap(), st.GetGapRadius(),
+					}
+					stands += one.Standing.text(one.Name)
+				}
+				s.Experiments = append(s.Experiments, one)
 				rows = append(rows, []string{
 					e.GetName(), fmt.Sprint(e.GetVersion()), fmt.Sprint(e.GetDecisions()), fmt.Sprint(e.GetRewards()),
 					fmt.Sprint(e.GetPending()), fmt.Sprint(e.GetReleased()),
@@ -276,7 +312,11 @@ func (p *program) nodeStatus() *cobra.Command {
 					return head + "No experiments yet.\n"
 				}
 				columns := []string{"EXPERIMENT", "VERSION", "DECISIONS", "REWARDS", "PENDING", "REPORTS"}
-				return head + p.cells(columns, columns[1:], rows)
+				out := head + p.cells(columns, columns[1:], rows)
+				if stands != "" {
+					out += "\n" + stands
+				}
+				return out
 			})
 		},
 	}

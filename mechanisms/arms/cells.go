@@ -93,7 +93,7 @@ func (e *Elimination) Summary(m mechanisms.Model, d mechanisms.Descriptor) (mech
 	for _, a := range p.survivors {
 		s.Options[a].Alive = true
 	}
-	if d.Ended {
+	if len(p.survivors) == 1 && e.drops {
 		s.Answer = e.settings.Arms[p.survivors[0]]
 	}
 	return s, nil

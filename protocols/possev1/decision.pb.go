@@ -447,23 +447,24 @@ func (x *BudgetResponse) GetPeerId() string {
 }
 
 type BudgetResponse_Experiment struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Name             string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Unit             string                 `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
-	SpentNanoEpsilon uint64                 `protobuf:"varint,3,opt,name=spent_nano_epsilon,json=spentNanoEpsilon,proto3" json:"spent_nano_epsilon,omitempty"` // of the worst unit, rounded up
-	LimitNanoEpsilon uint64                 `protobuf:"varint,4,opt,name=limit_nano_epsilon,json=limitNanoEpsilon,proto3" json:"limit_nano_epsilon,omitempty"`
-	Users            uint64                 `protobuf:"varint,5,opt,name=users,proto3" json:"users,omitempty"`                                     // pseudonyms that were seen
-	UsersAtLimit     uint64                 `protobuf:"varint,6,opt,name=users_at_limit,json=usersAtLimit,proto3" json:"users_at_limit,omitempty"` // of them, those who teach no more
-	Refused          uint64                 `protobuf:"varint,7,opt,name=refused,proto3" json:"refused,omitempty"`                                 // releases that the guard refused
-	Decisions        uint64                 `protobuf:"varint,8,opt,name=decisions,proto3" json:"decisions,omitempty"`
-	Rewards          uint64                 `protobuf:"varint,9,opt,name=rewards,proto3" json:"rewards,omitempty"`
-	Pending          uint64                 `protobuf:"varint,10,opt,name=pending,proto3" json:"pending,omitempty"`
-	Version          uint64                 `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
-	Refusal          string                 `protobuf:"bytes,12,opt,name=refusal,proto3" json:"refusal,omitempty"` // the last one, in words
-	SpentPicoRho     uint64                 `protobuf:"varint,13,opt,name=spent_pico_rho,json=spentPicoRho,proto3" json:"spent_pico_rho,omitempty"`
-	SpentAttoDelta   uint64                 `protobuf:"varint,14,opt,name=spent_atto_delta,json=spentAttoDelta,proto3" json:"spent_atto_delta,omitempty"`
-	Released         uint64                 `protobuf:"varint,15,opt,name=released,proto3" json:"released,omitempty"` // reports released so far
-	Foreign          uint64                 `protobuf:"varint,16,opt,name=foreign,proto3" json:"foreign,omitempty"`   // records left out because their arm had been dropped
+	state            protoimpl.MessageState   `protogen:"open.v1"`
+	Name             string                   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Unit             string                   `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	SpentNanoEpsilon uint64                   `protobuf:"varint,3,opt,name=spent_nano_epsilon,json=spentNanoEpsilon,proto3" json:"spent_nano_epsilon,omitempty"` // of the worst unit, rounded up
+	LimitNanoEpsilon uint64                   `protobuf:"varint,4,opt,name=limit_nano_epsilon,json=limitNanoEpsilon,proto3" json:"limit_nano_epsilon,omitempty"`
+	Users            uint64                   `protobuf:"varint,5,opt,name=users,proto3" json:"users,omitempty"`                                     // pseudonyms that were seen
+	UsersAtLimit     uint64                   `protobuf:"varint,6,opt,name=users_at_limit,json=usersAtLimit,proto3" json:"users_at_limit,omitempty"` // of them, those who teach no more
+	Refused          uint64                   `protobuf:"varint,7,opt,name=refused,proto3" json:"refused,omitempty"`                                 // releases that the guard refused
+	Decisions        uint64                   `protobuf:"varint,8,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	Rewards          uint64                   `protobuf:"varint,9,opt,name=rewards,proto3" json:"rewards,omitempty"`
+	Pending          uint64                   `protobuf:"varint,10,opt,name=pending,proto3" json:"pending,omitempty"`
+	Version          uint64                   `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
+	Refusal          string                   `protobuf:"bytes,12,opt,name=refusal,proto3" json:"refusal,omitempty"` // the last one, in words
+	SpentPicoRho     uint64                   `protobuf:"varint,13,opt,name=spent_pico_rho,json=spentPicoRho,proto3" json:"spent_pico_rho,omitempty"`
+	SpentAttoDelta   uint64                   `protobuf:"varint,14,opt,name=spent_atto_delta,json=spentAttoDelta,proto3" json:"spent_atto_delta,omitempty"`
+	Released         uint64                   `protobuf:"varint,15,opt,name=released,proto3" json:"released,omitempty"` // reports released so far
+	Foreign          uint64                   `protobuf:"varint,16,opt,name=foreign,proto3" json:"foreign,omitempty"`   // records left out because their arm had been dropped
+	Standing         *BudgetResponse_Standing `protobuf:"bytes,17,opt,name=standing,proto3" json:"standing,omitempty"`  // with node.pooling partial
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -610,6 +611,106 @@ func (x *BudgetResponse_Experiment) GetForeign() uint64 {
 	return 0
 }
 
+func (x *BudgetResponse_Experiment) GetStanding() *BudgetResponse_Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return nil
+}
+
+// Standing is what the node's own noisy releases say of the shared model.
+type BudgetResponse_Standing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Playing       []string               `protobuf:"bytes,1,rep,name=playing,proto3" json:"playing,omitempty"`                   // what it chooses among
+	RuledOut      []string               `protobuf:"bytes,2,rep,name=ruled_out,json=ruledOut,proto3" json:"ruled_out,omitempty"` // by its own numbers
+	Leaning       bool                   `protobuf:"varint,3,opt,name=leaning,proto3" json:"leaning,omitempty"`                  // it plays less than the shared model leaves in play
+	Own           bool                   `protobuf:"varint,4,opt,name=own,proto3" json:"own,omitempty"`                          // its numbers rule out all of that
+	Done          bool                   `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`                        // one option is left: it reports no more
+	Gap           float64                `protobuf:"fixed64,6,opt,name=gap,proto3" json:"gap,omitempty"`                         // by how much its own best is better than the shared model's, by its own numbers
+	GapRadius     float64                `protobuf:"fixed64,7,opt,name=gap_radius,json=gapRadius,proto3" json:"gap_radius,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BudgetResponse_Standing) Reset() {
+	*x = BudgetResponse_Standing{}
+	mi := &file_possev1_decision_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BudgetResponse_Standing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BudgetResponse_Standing) ProtoMessage() {}
+
+func (x *BudgetResponse_Standing) ProtoReflect() protoreflect.Message {
+	mi := &file_possev1_decision_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BudgetResponse_Standing.ProtoReflect.Descriptor instead.
+func (*BudgetResponse_Standing) Descriptor() ([]byte, []int) {
+	return file_possev1_decision_proto_rawDescGZIP(), []int{5, 1}
+}
+
+func (x *BudgetResponse_Standing) GetPlaying() []string {
+	if x != nil {
+		return x.Playing
+	}
+	return nil
+}
+
+func (x *BudgetResponse_Standing) GetRuledOut() []string {
+	if x != nil {
+		return x.RuledOut
+	}
+	return nil
+}
+
+func (x *BudgetResponse_Standing) GetLeaning() bool {
+	if x != nil {
+		return x.Leaning
+	}
+	return false
+}
+
+func (x *BudgetResponse_Standing) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
+}
+
+func (x *BudgetResponse_Standing) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *BudgetResponse_Standing) GetGap() float64 {
+	if x != nil {
+		return x.Gap
+	}
+	return 0
+}
+
+func (x *BudgetResponse_Standing) GetGapRadius() float64 {
+	if x != nil {
+		return x.GapRadius
+	}
+	return 0
+}
+
 var File_possev1_decision_proto protoreflect.FileDescriptor
 
 const file_possev1_decision_proto_rawDesc = "" +
@@ -641,11 +742,11 @@ const file_possev1_decision_proto_rawDesc = "" +
 	"\x0eRewardResponse\x121\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x17.posse.v1.RewardOutcomeR\aoutcome\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"\x0f\n" +
-	"\rBudgetRequest\"\xf9\x04\n" +
+	"\rBudgetRequest\"\xed\x06\n" +
 	"\x0eBudgetResponse\x12E\n" +
 	"\vexperiments\x18\x01 \x03(\v2#.posse.v1.BudgetResponse.ExperimentR\vexperiments\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x17\n" +
-	"\apeer_id\x18\x03 \x01(\tR\x06peerId\x1a\xf2\x03\n" +
+	"\apeer_id\x18\x03 \x01(\tR\x06peerId\x1a\xb1\x04\n" +
 	"\n" +
 	"Experiment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -664,7 +765,17 @@ const file_possev1_decision_proto_rawDesc = "" +
 	"\x0espent_pico_rho\x18\r \x01(\x04R\fspentPicoRho\x12(\n" +
 	"\x10spent_atto_delta\x18\x0e \x01(\x04R\x0espentAttoDelta\x12\x1a\n" +
 	"\breleased\x18\x0f \x01(\x04R\breleased\x12\x18\n" +
-	"\aforeign\x18\x10 \x01(\x04R\aforeign*\x87\x01\n" +
+	"\aforeign\x18\x10 \x01(\x04R\aforeign\x12=\n" +
+	"\bstanding\x18\x11 \x01(\v2!.posse.v1.BudgetResponse.StandingR\bstanding\x1a\xb2\x01\n" +
+	"\bStanding\x12\x18\n" +
+	"\aplaying\x18\x01 \x03(\tR\aplaying\x12\x1b\n" +
+	"\truled_out\x18\x02 \x03(\tR\bruledOut\x12\x18\n" +
+	"\aleaning\x18\x03 \x01(\bR\aleaning\x12\x10\n" +
+	"\x03own\x18\x04 \x01(\bR\x03own\x12\x12\n" +
+	"\x04done\x18\x05 \x01(\bR\x04done\x12\x10\n" +
+	"\x03gap\x18\x06 \x01(\x01R\x03gap\x12\x1d\n" +
+	"\n" +
+	"gap_radius\x18\a \x01(\x01R\tgapRadius*\x87\x01\n" +
 	"\rRewardOutcome\x12\x1e\n" +
 	"\x1aREWARD_OUTCOME_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bACCEPTED\x10\x01\x12\r\n" +
@@ -693,7 +804,7 @@ func file_possev1_decision_proto_rawDescGZIP() []byte {
 }
 
 var file_possev1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_possev1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_possev1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_possev1_decision_proto_goTypes = []any{
 	(RewardOutcome)(0),                // 0: posse.v1.RewardOutcome
 	(*DecideRequest)(nil),             // 1: posse.v1.DecideRequest
@@ -703,27 +814,29 @@ var file_possev1_decision_proto_goTypes = []any{
 	(*BudgetRequest)(nil),             // 5: posse.v1.BudgetRequest
 	(*BudgetResponse)(nil),            // 6: posse.v1.BudgetResponse
 	(*BudgetResponse_Experiment)(nil), // 7: posse.v1.BudgetResponse.Experiment
-	(*Context)(nil),                   // 8: posse.v1.Context
-	(*Action)(nil),                    // 9: posse.v1.Action
-	(*Feedback)(nil),                  // 10: posse.v1.Feedback
+	(*BudgetResponse_Standing)(nil),   // 8: posse.v1.BudgetResponse.Standing
+	(*Context)(nil),                   // 9: posse.v1.Context
+	(*Action)(nil),                    // 10: posse.v1.Action
+	(*Feedback)(nil),                  // 11: posse.v1.Feedback
 }
 var file_possev1_decision_proto_depIdxs = []int32{
-	8,  // 0: posse.v1.DecideRequest.context:type_name -> posse.v1.Context
-	9,  // 1: posse.v1.DecideResponse.action:type_name -> posse.v1.Action
-	10, // 2: posse.v1.RewardRequest.feedback:type_name -> posse.v1.Feedback
+	9,  // 0: posse.v1.DecideRequest.context:type_name -> posse.v1.Context
+	10, // 1: posse.v1.DecideResponse.action:type_name -> posse.v1.Action
+	11, // 2: posse.v1.RewardRequest.feedback:type_name -> posse.v1.Feedback
 	0,  // 3: posse.v1.RewardResponse.outcome:type_name -> posse.v1.RewardOutcome
 	7,  // 4: posse.v1.BudgetResponse.experiments:type_name -> posse.v1.BudgetResponse.Experiment
-	1,  // 5: posse.v1.DecisionService.Decide:input_type -> posse.v1.DecideRequest
-	3,  // 6: posse.v1.DecisionService.Reward:input_type -> posse.v1.RewardRequest
-	5,  // 7: posse.v1.DecisionService.Budget:input_type -> posse.v1.BudgetRequest
-	2,  // 8: posse.v1.DecisionService.Decide:output_type -> posse.v1.DecideResponse
-	4,  // 9: posse.v1.DecisionService.Reward:output_type -> posse.v1.RewardResponse
-	6,  // 10: posse.v1.DecisionService.Budget:output_type -> posse.v1.BudgetResponse
-	8,  // [8:11] is the sub-list for method output_type
-	5,  // [5:8] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	8,  // 5: posse.v1.BudgetResponse.Experiment.standing:type_name -> posse.v1.BudgetResponse.Standing
+	1,  // 6: posse.v1.DecisionService.Decide:input_type -> posse.v1.DecideRequest
+	3,  // 7: posse.v1.DecisionService.Reward:input_type -> posse.v1.RewardRequest
+	5,  // 8: posse.v1.DecisionService.Budget:input_type -> posse.v1.BudgetRequest
+	2,  // 9: posse.v1.DecisionService.Decide:output_type -> posse.v1.DecideResponse
+	4,  // 10: posse.v1.DecisionService.Reward:output_type -> posse.v1.RewardResponse
+	6,  // 11: posse.v1.DecisionService.Budget:output_type -> posse.v1.BudgetResponse
+	9,  // [9:12] is the sub-list for method output_type
+	6,  // [6:9] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_possev1_decision_proto_init() }
@@ -739,7 +852,7 @@ func file_possev1_decision_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_possev1_decision_proto_rawDesc), len(file_possev1_decision_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
