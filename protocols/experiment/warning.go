@@ -26,9 +26,13 @@ type Deployment struct {
 	Users int64 // users of all nodes together
 }
 
-// lowestPooledKappa is the least κ for which partial pooling was found to hold.
-// Source: private-learning 5.9.
-var lowestPooledKappa = mustDecimal("0.1")
+// The least κ for which partial pooling was found to hold: with a moment, whose radius
+// is wide, and with a range. Source: private-learning 5.9; TestPoolingTakesTheBetterOfBoth
+// of simnet/fast.
+var (
+	lowestPooledKappa        = mustDecimal("0.1")
+	lowestPooledKappaOfRange = mustDecimal("0.25")
+)
 
 // Warnings returns what a valid experiment should be told, in the order of the
 // file. Source: experiment-file 6, privacy 6.
@@ -39,8 +43,12 @@ func (e *Experiment) Warnings(where Deployment) []Warning {
 	}
 	user := e.Privacy.Unit == dp.User
 	if e.Pooling == PartialPooling {
-		if e.Policy.Kappa.Sign() > 0 && e.Policy.Kappa.Cmp(lowestPooledKappa) < 0 {
-			warn("node.pooling", "with kappa below 0.1 a node takes noise for a difference: partial was seen to lose up to 5 %% of what there is to gain")
+		least := lowestPooledKappa
+		if e.Reward.Range != nil {
+			least = lowestPooledKappaOfRange
+		}
+		if e.Policy.Kappa.Sign() > 0 && e.Policy.Kappa.Cmp(least) < 0 {
+			warn("node.pooling", "with kappa below %s a node takes noise for a difference: partial was seen to lose 5 %% of what there is to gain where nodes are alike", least)
 		}
 		if user {
 			warn("node.pooling", "with unit user nodes report for longer than with shared, and users reach their limit sooner")

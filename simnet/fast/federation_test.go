@@ -54,6 +54,36 @@ func TestPrivacyAndLearningAloneCost(t *testing.T) {
 	assert.InDelta(t, 0.8-federated.Regret.Mean/4000, federated.MeanReward.Mean, 0.006)
 }
 
+// Nodes alike lose nothing by pooling partial, and nodes that differ lose less by far than with one model for all.
+func TestPoolingTakesTheBetterOfBoth(t *testing.T) {
+	const clinics = head + `experiment:
+  problem: {kind: arms, arms: 4}
+  node: {pooling: POOLING}
+  reward: {range: [0, 1]}
+  policy: {name: robust-elimination, params: {bonus: tuned, kappa: 0.25}}
+  privacy: {model: silo, unit: reward, epsilon: 1}
+  rounds: {trigger: {decisions: 400}}
+  horizon: 20000
+environment: {kind: bernoulli, means: [0.4, 0.5, 0.6, 0.7]}
+nodes: {count: 4, skew: SKEW}
+learning: [federated, alone]
+`
+	regret := func(pooling, skew string) (federated, alone Estimate) {
+		text := strings.NewReplacer("POOLING", pooling, "SKEW", skew).Replace(clinics)
+		r := run(t, scenario(t, text), Options{Runs: 40, Seed: 1, Parallel: 2}).Results()
+		return r[0].Regret, r[1].Regret
+	}
+	shared, alone := regret("shared", "0")
+	partial, same := regret("partial", "0")
+	assert.Equal(t, alone, same, "one node has nobody to differ from: the same bytes")
+	assert.Less(t, partial.Mean, 1.2*shared.Mean)
+	assert.Less(t, partial.High, alone.Low)
+	shared, alone = regret("shared", "0.25")
+	partial, _ = regret("partial", "0.25")
+	assert.Less(t, partial.High, shared.Low/3)
+	assert.Less(t, partial.Mean, 1.2*alone.Mean)
+}
+
 // market runs the hospitals' policy with a market that the row changes.
 //
 // Its arms are close, so that a dozen rounds are needed.
