@@ -107,6 +107,18 @@ func (o *openings) read(from uint64, limit int) (out []*possev1.Opening, err err
 	return out, err
 }
 
+// Openings returns the bids of settled rounds that the log holds as commitments, as far
+// as this replica has them.
+func (c *Coordinator) Openings() (out []verify.Opening, err error) {
+	c.openings.mu.Lock()
+	defer c.openings.mu.Unlock()
+	err = c.openings.each(func(_ []byte, opened verify.Opening) bool {
+		out = append(out, opened)
+		return true
+	})
+	return out, err
+}
+
 func (o *openings) sync() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

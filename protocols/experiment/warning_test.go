@@ -48,7 +48,9 @@ func TestWarningsSayWhatAValidFileMayBeWrongAbout(t *testing.T) {
 		},
 		{
 			"pooling on a range", replaced(t, quiet, "", "horizon:", "node: {pooling: partial}\nhorizon:", "{moment: {order: 1.5, bound: 8}}", "{range: [0, 1]}"),
-			Deployment{}, []string{"node.pooling", "node.pooling"}, "",
+			Deployment{},
+			[]string{"node.pooling", "node.pooling"},
+			"",
 		},
 		{"public arrival with users", replaced(t, quiet, "arrival: public, "), Deployment{}, []string{"privacy.arrival"}, "came and was answered"},
 		{"users who come back", replaced(t, "unit: user, epsilon: 1, delta: 1e-6, maxContributions: 10", "unit: reward, epsilon: 1"), Deployment{Users: 5000}, []string{"privacy.unit"}, "comes back"},

@@ -51,11 +51,22 @@ func (d *Demo) finish(ctx context.Context) (*Summary, error) {
 	for _, p := range checked.Problems {
 		d.cfg.Log.Error("the log does not verify", "leaf", p.Index, "kind", p.Kind, "problem", p.Message)
 	}
+	s.Payments = audited(verify.AuditPayments(bundle))
 	s.Words = sc.words(s)
 	d.mu.Lock()
 	d.summary = s
 	d.mu.Unlock()
 	return s, nil
+}
+
+// audited sums an audit of payments up.
+func audited(a verify.Payments) Payments {
+	out := Payments{Rounds: a.Rounds, Recomputed: a.Recomputed, OtherBids: a.OtherBids, Verdict: a.Verdict}
+	for _, s := range a.Settlements {
+		out.Winners, out.Pivotal = out.Winners+s.Winners, out.Pivotal+s.Pivotal
+		out.Paid, out.ReserveCost = out.Paid+int64(s.Paid), out.ReserveCost+int64(s.ReserveCost)
+	}
+	return out
 }
 
 // nodes adds what each organisation knows of itself.

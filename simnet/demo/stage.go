@@ -188,7 +188,8 @@ func (s *stage) bundle(ctx context.Context) (verify.Bundle, error) {
 		b.Leaves = append(b.Leaves, more...)
 	}
 	b.Leaves = b.Leaves[:head.Size]
-	return b, nil
+	b.Openings, err = l.Openings()
+	return b, err
 }
 
 // close ends nodes first, so that none looks for a leader, then all replicas at once.

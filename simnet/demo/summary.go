@@ -16,6 +16,7 @@ type Summary struct {
 	Learning      Learning      `json:"learning"`
 	Nodes         []NodeSummary `json:"nodes"`
 	Books         Books         `json:"books"`
+	Payments      Payments      `json:"payments"`
 	Log           Log           `json:"log"`
 	Words         []string      `json:"words"`
 }
@@ -88,6 +89,19 @@ type Books struct {
 	Balanced bool  `json:"balanced"`
 	Paid     int64 `json:"paid"` // micro-credits, to all nodes
 	Left     int64 `json:"left"` // of the experiment's budget
+}
+
+// Payments is what `posse audit payments` says of the demo's log. Money is in
+// micro-credits, for all winners, also those that did not deliver.
+type Payments struct {
+	Rounds      uint64 `json:"rounds"`     // paid and settled
+	Recomputed  uint64 `json:"recomputed"` // of them
+	OtherBids   uint64 `json:"otherBids"`  // that were tried, and would have brought nobody more
+	Winners     int    `json:"winners"`
+	Pivotal     int    `json:"pivotal"` // of the winners
+	Paid        int64  `json:"paid"`
+	ReserveCost int64  `json:"reserveCost"` // of the same winners
+	Verdict     string `json:"verdict"`     // consistent or violated
 }
 
 // Log is the transparency log as an outsider verified it.

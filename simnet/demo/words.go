@@ -53,6 +53,13 @@ func (sc *scene) words(s *Summary) []string {
 	if s.Books.Paid > 0 {
 		out = append(out, fmt.Sprintf("%s paid %.2f credits for what they taught, %d of %d payments below the reserve; the books %s.",
 			paidNodes(s), float64(s.Books.Paid)/float64(incentives.Credit), s.Rounds.Payments-s.Rounds.AtReserve, s.Rounds.Payments, balance(s.Books.Balanced)))
+		a := s.Payments
+		audit := fmt.Sprintf("%d other bids were tried in %d rounds: none would have brought anyone more in its round.", a.OtherBids, a.Recomputed)
+		if a.Verdict != "consistent" {
+			audit = "The audit of the payments FAILED."
+		}
+		out = append(out, fmt.Sprintf("%s At the reserve the same reports would have cost %.2f credits; %d of %d sellers were pivotal.",
+			audit, float64(a.ReserveCost)/float64(incentives.Credit), a.Pivotal, a.Winners))
 	}
 	return out
 }
