@@ -37,7 +37,7 @@ var house = [][]string{
 	{"mechanisms"},
 	{"mechanisms/robust", "mechanisms/continual"},
 	{"mechanisms/arms"},
-	{"mechanisms/linear"}, // takes the propensities of Thompson sampling from arms
+	{"mechanisms/linear", "mechanisms/episodic"}, // linear takes the propensities of Thompson sampling from arms
 	{"mechanisms/environment"},
 	{"mechanisms/policytest", "mechanisms/catalogue"},
 	{"incentives"},

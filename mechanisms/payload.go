@@ -29,6 +29,18 @@ type Arm int
 // Pair is the action that shows two arms to be compared.
 type Pair struct{ First, Second int }
 
+// Table is the action that answers a whole episode: the byte at h·S + s is the action
+// for state s in step h, both counted from 0.
+type Table string
+
+// Trajectory is what comes back for a [Table]: the H+1 states of an episode from the
+// first on, and the action and the reward of each of its H steps.
+type Trajectory struct {
+	States  []int
+	Actions []int
+	Rewards []float64
+}
+
 // Reward is a real reward in the experiment's own unit.
 type Reward struct{ X float64 }
 
@@ -44,12 +56,14 @@ type Runtime struct {
 func (None) context()     {}
 func (Features) context() {}
 
-func (Arm) action()  {}
-func (Pair) action() {}
+func (Arm) action()   {}
+func (Pair) action()  {}
+func (Table) action() {}
 
-func (Reward) feedback()  {}
-func (Duel) feedback()    {}
-func (Runtime) feedback() {}
+func (Reward) feedback()     {}
+func (Duel) feedback()       {}
+func (Runtime) feedback()    {}
+func (Trajectory) feedback() {}
 
 // ErrMismatch is the error for a context, action or feedback of another problem:
 // got and want are names such as "features" or "a reward", never values.

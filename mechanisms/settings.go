@@ -27,6 +27,8 @@ type Settings struct {
 	Params   Params  // the policy's other numbers
 	// Features is what a context holds; nil for problems without contexts.
 	Features *FeatureSpec
+	// Episodes is what an episodic problem looks like; nil for others.
+	Episodes *EpisodeSpec
 	// ParameterBound is S, ‖θ*‖₂ ≤ S in linear problems; 0 means 1.
 	ParameterBound float64
 	// Pooling lets nodes differ: see [Pooled].
@@ -36,6 +38,11 @@ type Settings struct {
 	RoundDecisions uint64
 	Privacy        *Privacy // nil only in simulations: no noise, no bound on users
 }
+
+// EpisodeSpec is the size of an episodic problem: States·Actions is at most 65,536,
+// Actions at most 256, Steps in [1, 1000]. A step's mean reward lies in [0, 1], and
+// Initial is the state that every episode starts in.
+type EpisodeSpec struct{ States, Actions, Steps, Initial int }
 
 // FeatureSpec is how a linear problem's contexts look: vectors of Dimension numbers
 // with a Euclidean norm of at most Bound (0 means 1). Longer ones are refused, or

@@ -8,6 +8,7 @@ import (
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/arms"
+	"github.com/posse-dev/posse/mechanisms/episodic"
 	"github.com/posse-dev/posse/mechanisms/linear"
 )
 
@@ -76,6 +77,14 @@ func Default() Catalogue {
 			Name: "ldp-linucb", Kind: "linear", Paper: "Zheng, Cai, Huang, Li and Wang 2020", Models: []dp.Model{dp.Local},
 			Shared: shared(linear.NewLocalLinUCB), Learner: oful,
 		},
+		{
+			Name: "private-heavy-ucbvi", Kind: "episodic", Paper: "Wu, Zhou, Chowdhury and Wang 2023, value iteration", Models: deployed,
+			Shared: shared(episodic.NewValueIteration), Learner: episodes(episodic.NewValueIteration),
+		},
+		{
+			Name: "private-heavy-ucbpo", Kind: "episodic", Paper: "Wu, Zhou, Chowdhury and Wang 2023, policy optimisation", Models: deployed,
+			Shared: shared(episodic.NewPolicyOptimisation), Learner: episodes(episodic.NewPolicyOptimisation),
+		},
 	}
 }
 
@@ -138,6 +147,16 @@ func linearPolicy[L mechanisms.Learner[mechanisms.Features, mechanisms.Arm, mech
 		return nil, err
 	}
 	return mechanisms.Erase[mechanisms.Features, mechanisms.Arm, mechanisms.Reward](l), nil
+}
+
+func episodes(make func(mechanisms.Settings) (*episodic.Shared, error)) func(mechanisms.Settings) (mechanisms.Policy, error) {
+	return func(s mechanisms.Settings) (mechanisms.Policy, error) {
+		l, err := episodic.NewSolo(s, make)
+		if err != nil {
+			return nil, err
+		}
+		return mechanisms.Erase[mechanisms.None, mechanisms.Table, mechanisms.Trajectory](l), nil
+	}
 }
 
 func ucb1Batch(s mechanisms.Settings, lanes int) (mechanisms.Batch, error) {
