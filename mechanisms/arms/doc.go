@@ -7,7 +7,7 @@
 // [NewPrivateSuccessiveElimination] do the same for rewards of a range, and
 // [NewLocalUCB] where every record is randomised on its own; a [Solo] is one of these
 // in one process and without privacy. Nodes that differ lean on the shared model only
-// as long as their own noisy sums can't tell ([Elimination.OpenOwn]).
+// as long as their own noisy sums can't tell ([Elimination.Own]).
 //
 // The others are learners for one process: [NewUCB1] (and [NewUCB1Batch] for many
 // lanes), [NewKLUCB], [NewThompsonBeta], [NewThompsonGaussian], [NewEpsilonGreedy],

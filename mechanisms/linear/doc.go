@@ -3,7 +3,7 @@
 //
 // [NewPrivateLinUCB] and [NewLocalLinUCB] are learnt by many nodes together, under
 // silo and local privacy; nodes that differ lean on their own noisy sums once these
-// can tell ([Shared.OpenOwn]). [NewLinUCB], [NewLinTS] and [NewOFUL], which also takes
+// can tell ([Shared.Own]). [NewLinUCB], [NewLinTS] and [NewOFUL], which also takes
 // heavy tails, are learners for one process.
 //
 // Gram matrices and vectors are exact integers, as everything that adds up; what is

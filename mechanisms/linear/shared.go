@@ -329,14 +329,14 @@ func (p *Shared) Open(d mechanisms.Descriptor) (mechanisms.Window, error) {
 	if err != nil {
 		return nil, err
 	}
-	return window{p: p, shared: s}, nil
+	return window{p: p, shared: s, boldness: boldOwn}, nil
 }
 
 // window is a node's half between two reports.
 type window struct {
-	p      *Shared
-	shared solution
-	own    *ownView // nil: follow the shared model
+	p        *Shared
+	shared   solution
+	boldness float64 // κo
 }
 
 // Choose takes the arm of the largest index, of those that the node's own numbers
@@ -356,13 +356,13 @@ func (w window) Choose(slot uint64, c mechanisms.Context, _ noise.Source) (mecha
 	if len(w.shared.arms) == 0 {
 		return mechanisms.Arm(slot % uint64(k)), 1, nil
 	}
-	var open []bool
-	if w.own != nil {
-		open = w.own.open(x)
+	var left []bool
+	if w.shared.own != nil {
+		left = open(w.shared.own, x, w.p.spread, w.boldness)
 	}
 	best, at := math.Inf(-1), 0
 	for a, s := range w.shared.arms {
-		if open != nil && !open[a] {
+		if left != nil && !left[a] {
 			continue
 		}
 		if index := dot(x, s.theta) + float64(s.beta*math.Sqrt(s.factor.forward(z, x))); index > best {
@@ -417,6 +417,7 @@ func (w window) Record(dst []statistics.Increment, c mechanisms.Context, a mecha
 type solution struct {
 	releases uint64
 	arms     []armSolution
+	own      []ownArm // in a node's own descriptor under partial pooling
 }
 
 type armSolution struct {
@@ -439,25 +440,37 @@ func (s solution) encode() []byte {
 			put(x)
 		}
 	}
+	for _, a := range s.own {
+		for _, x := range a.numbers() {
+			put(x)
+		}
+	}
 	return out
 }
 
 // decodeSolution reads a plan for k arms and d features; it comes from the network.
 func decodeSolution(data []byte, k, d int) (solution, error) {
-	each := 1 + d + d*(d+1)/2
-	if len(data) != 8 && len(data) != 8+8*k*each {
+	each, own := 1+d+d*(d+1)/2, ownNumbers(d)
+	if len(data) != 8 && len(data) != 8+8*k*each && len(data) != 8+8*k*(each+own) {
 		return solution{}, errPlan
 	}
 	s := solution{releases: binary.LittleEndian.Uint64(data)}
 	if data = data[8:]; len(data) == 0 {
 		return s, nil
 	}
-	values := make([]float64, k*each)
+	values := make([]float64, len(data)/8)
 	for i := range values {
 		values[i] = math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:]))
 		if math.IsNaN(values[i]) || math.IsInf(values[i], 0) {
 			return solution{}, errPlan
 		}
+	}
+	for rest := values[k*each:]; len(rest) > 0; rest = rest[own:] {
+		arm, ok := ownFrom(rest[:own], d)
+		if !ok {
+			return solution{}, errPlan
+		}
+		s.own = append(s.own, arm)
 	}
 	for a := range k {
 		v := values[a*each : (a+1)*each]

@@ -155,7 +155,9 @@ func (g team) play(t *testing.T, how string, s mechanisms.Settings, horizon int,
 	if s.Privacy != nil && s.Privacy.Model == dp.Local {
 		make = NewLocalLinUCB
 	}
+	s.Pooling = how == partial || how == bare
 	p := must(make(s))
+	var _ mechanisms.Pooled = p
 	groups := [][]int{{}}
 	for j := range g.worlds {
 		if how == alone {
@@ -183,10 +185,12 @@ func (g team) play(t *testing.T, how string, s mechanisms.Settings, horizon int,
 				}
 				win := must(p.Open(d))
 				if how == partial || how == bare {
-					win, _, err = p.OpenOwn(d, published, *own[j], len(nodes))
+					mine, _, err := p.Own(d, published, *own[j])
 					require.NoError(t, err)
-					if w := win.(window); how == bare && w.own != nil {
-						w.own.boldness = 0
+					win = must(p.Open(mine))
+					if w := win.(window); how == bare {
+						w.boldness = 0
+						win = w
 					}
 				}
 				set := p.layout.Empty()
@@ -430,6 +434,45 @@ type random2 struct{ learner }
 
 func (r random2) Choose(_ mechanisms.Round, _ mechanisms.Features, src noise.Source) (mechanisms.Arm, float64, error) {
 	return mechanisms.Arm(noise.Uniform(2, src)), 0.5, nil
+}
+
+// A node that is alone, or has released nothing, follows the model; a node's own
+// descriptor survives its encoding and keeps layout and version.
+func TestANodeWithNobodyToDifferFromFollows(t *testing.T) {
+	s := settings(2, 2, 1000, dp.Silo, 0.5)
+	s.Pooling = true
+	p := must(NewPrivateLinUCB(s))
+	first := must(p.Plan(mechanisms.Descriptor{}, mechanisms.Model{}, 2))
+	set, src := p.layout.Empty(), noise.NewSeeded(1)
+	for i := range 500 {
+		x := environment.Direction(nil, 2, src)
+		w := must(p.Open(first))
+		require.NoError(t, set.Add(must(w.Record(nil, mechanisms.Features{X: x}, mechanisms.Arm(i%2), mechanisms.Reward{X: 0.5 + 0.4*x[0]*float64(1-2*(i%2))}))))
+	}
+	model := func(n uint64) mechanisms.Model {
+		return mechanisms.Model{Version: n, Parts: []mechanisms.Part{{Descriptor: first, Releases: n, Sum: set}}}
+	}
+	d := must(p.Plan(first, model(2), 2))
+	for name, m := range map[string][2]mechanisms.Model{"alone": {model(2), model(2)}, "before its first": {model(2), {}}} {
+		own, standing, err := p.Own(d, m[0], m[1])
+		require.NoError(t, err)
+		assert.Equal(t, d.Encode(), own.Encode(), name)
+		assert.Equal(t, []int{0, 1}, standing.Playing)
+	}
+	own, _, err := p.Own(d, model(9), model(3))
+	require.NoError(t, err)
+	assert.NotEqual(t, d.Plan, own.Plan)
+	assert.Equal(t, d.Version, own.Version)
+	back := must(mechanisms.DecodeDescriptor(own.Encode()))
+	w := must(p.Open(back))
+	a, _, err := w.Choose(0, mechanisms.Features{X: []float64{1, 0}}, nil)
+	require.NoError(t, err)
+	assert.Equal(t, mechanisms.Arm(0), a)
+	bad := back
+	bad.Plan = append([]byte(nil), back.Plan...)
+	copy(bad.Plan[len(bad.Plan)-8*ownNumbers(2):], make([]byte, 8))
+	_, err = p.Open(bad)
+	assert.ErrorIs(t, err, errPlan)
 }
 
 // With hardly any noise the solution is that without, and it is the ridge regression of
