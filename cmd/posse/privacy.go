@@ -186,7 +186,40 @@ func discreteGaussianVariance(sigma float64) (float64, error) {
 
 // composition is the input of `posse privacy compose`.
 type composition struct {
-	Events []account.Event `json:"events"`
+	Events []struct {
+		account.Event
+		// what has a default: nothing, and not 0, means the default
+		Sensitivity *float64 `json:"sensitivity"`
+		Count       *uint64  `json:"count"`
+		Sampling    *float64 `json:"sampling"`
+	} `json:"events"`
+}
+
+// events are those of the input; a 0 where there is a default is refused.
+func (c composition) events() ([]account.Event, error) {
+	list := make([]account.Event, len(c.Events))
+	for i, e := range c.Events {
+		zero := func(field, allowed string) error {
+			return posse.OutOfRange(fmt.Sprintf("events[%d].%s", i, field), "0", allowed, "leave it out for the default")
+		}
+		list[i] = e.Event
+		if e.Sensitivity != nil {
+			if list[i].Sensitivity = *e.Sensitivity; *e.Sensitivity == 0 {
+				return nil, zero("sensitivity", "(0, 1e+09]")
+			}
+		}
+		if e.Count != nil {
+			if list[i].Count = *e.Count; *e.Count == 0 {
+				return nil, zero("count", "[1, 1e9]")
+			}
+		}
+		if e.Sampling != nil {
+			if list[i].Sampling = *e.Sampling; *e.Sampling == 0 {
+				return nil, zero("sampling", "(0, 1]")
+			}
+		}
+	}
+	return list, nil
 }
 
 // composed is what `posse privacy compose -o json` prints.
@@ -221,7 +254,13 @@ that are drawn without replacement. Each number is an upper bound on epsilon, ro
 			if err := decode(data, &in); err != nil {
 				return inFile(err, file)
 			}
-			b, err := compute(cmd.Context(), func() (account.Bounds, error) { return account.Compose(in.Events, delta) })
+			b, err := compute(cmd.Context(), func() (account.Bounds, error) {
+				events, err := in.events()
+				if err != nil {
+					return account.Bounds{}, err
+				}
+				return account.Compose(events, delta)
+			})
 			if err != nil {
 				return inFile(err, file)
 			}
@@ -230,7 +269,7 @@ that are drawn without replacement. Each number is an upper bound on epsilon, ro
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "JSON file with events, - for stdin; required")
-	cmd.Flags().Float64Var(&delta, "delta", 1e-6, "the δ at which ε is given, in [0, 1); 0 only where every event is pure")
+	cmd.Flags().Float64Var(&delta, "delta", 1e-6, "the δ at which ε is given, in [1e-300, 1); 0 where every event is pure")
 	return cmd
 }
 

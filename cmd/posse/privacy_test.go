@@ -101,3 +101,12 @@ func TestAThousandDifferentGaussiansComposeWithinAPercentOfTheirCurveFromAbove(t
 		assert.LessOrEqual(t, pld, exact*1.01)
 	}
 }
+
+// 0 is no way to say nothing: it is refused where there is a default.
+func TestAZeroInAnEventIsNotItsDefault(t *testing.T) {
+	for _, field := range []string{"sensitivity", "count", "sampling"} {
+		status, _, stderr := called(t, `{"events":[{"mechanism":"gaussian","sigma":1},{"mechanism":"gaussian","sigma":1,"`+field+`":0}]}`, nil, "privacy", "compose", "-f", "-")
+		assert.Equal(t, 2, status)
+		assert.Contains(t, stderr, "events[1]."+field+" is out of range")
+	}
+}

@@ -2,12 +2,14 @@ package account
 
 import (
 	"math"
+	"math/big"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/posse-dev/posse"
 	"github.com/posse-dev/posse/dp"
 )
 
@@ -46,6 +48,44 @@ func TestShuffleAsTabulated(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// Tails of Bin(c, ½) against exact integers.
+func TestHalfBinomialsAreExactToElevenDigits(t *testing.T) {
+	for _, c := range []int64{1, 2, 7, 40, 1000, 20_000} {
+		term, tail := big.NewInt(1), new(big.Int) // C(c, j) and Σ_{k≥j}
+		whole := new(big.Float).SetPrec(200).SetInt(new(big.Int).Lsh(big.NewInt(1), uint(c)))
+		for j := c; j >= c/2-1 && j >= 0; j-- {
+			tail.Add(tail, term)
+			if spread := 2*j - c; spread*spread < 80*c && (c < 1000 || j%29 == 0) {
+				for i, exact := range []*big.Int{term, tail} {
+					want, _ := new(big.Float).Quo(new(big.Float).SetPrec(200).SetInt(exact), whole).Float64()
+					at, above := halfBinomial(float64(c), float64(j))
+					assert.InEpsilon(t, want, []float64{at, above}[i], 3e-11, "%d of %d", j, c)
+				}
+			}
+			term = new(big.Int).Quo(new(big.Int).Mul(term, big.NewInt(j)), big.NewInt(c-j+1))
+		}
+	}
+	at, tail := halfBinomial(5, 6)
+	assert.Zero(t, at+tail)
+	_, tail = halfBinomial(5, -1)
+	assert.Equal(t, 1.0, tail)
+}
+
+// More users hide each better, also where users are taken in blocks.
+func TestShufflesOfManyUsers(t *testing.T) {
+	before := math.Inf(1)
+	for n := uint64(1_000); n <= 1_000_000_000; n *= 10 {
+		s, err := Shuffle(1, n, 1e-6)
+		require.NoError(t, err)
+		assert.Less(t, s.Epsilon, before)
+		if n > 100_000 { // ε falls at least as 1/√n there, and δ is worth more and more of the rest
+			assert.Less(t, s.Epsilon, before/math.Sqrt(10))
+			assert.Greater(t, s.Epsilon, before/10)
+		}
+		before = s.Epsilon
+	}
+}
+
 func finiteDifference(a, b float64) float64 {
 	if math.IsInf(a, 1) && math.IsInf(b, 1) {
 		return 0
@@ -82,6 +122,18 @@ func TestCalibrationAsTabulated(t *testing.T) {
 	assert.InEpsilon(t, 0.141351339406, DiscreteGaussianDelta(1, 1, 1), 1e-10)
 	assert.InEpsilon(t, 0.0540072236942, DiscreteGaussianDelta(2, 1, 0.5), 1e-10)
 	assert.InEpsilon(t, 0.00876235392395, DiscreteGaussianDelta(10, 1, 0.1), 1e-10)
+}
+
+func TestNoiseThatNobodyCanDrawIsRefused(t *testing.T) {
+	for name, err := range map[string]error{
+		"laplace":           last(LaplaceScale(1e-300, 1e9)),
+		"gaussian":          last(GaussianSigma(1e-12, 1e-300, 1e9)),
+		"tree":              last(TreeNoise(1e-15, 0, 1, 1000)),
+		"discrete gaussian": last(DiscreteGaussianSigma(1e-9, 1e-300, 1)),
+	} {
+		require.Error(t, err, name)
+		assert.Equal(t, "epsilon", posse.As(err).Field, name)
+	}
 }
 
 func TestTreesAsTabulated(t *testing.T) {

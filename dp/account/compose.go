@@ -43,25 +43,29 @@ func normalEvents(events []Event) ([]Event, error) {
 
 // Compose returns what the events cost together at δ. They may have been chosen
 // adaptively as mechanisms, but their parameters must have been fixed in advance.
-// δ in [0, 1); 0 only when every event has a pure ε, and then only Basic is given.
+// δ in [1e-300, 1), or 0 when every event has a pure ε, and then only Basic is given.
 // Errors name events[i].field.
 func Compose(events []Event, delta float64) (Bounds, error) {
-	if !(delta >= 0 && delta < 1) {
-		return Bounds{}, posse.OutOfRange("delta", float(delta), "[0, 1)", "")
+	if !(delta >= 1e-300 && delta < 1 || delta == 0) {
+		return Bounds{}, posse.OutOfRange("delta", float(delta), "0, or [1e-300, 1)", "")
 	}
 	list, err := normalEvents(events)
 	if err != nil {
 		return Bounds{}, err
 	}
 	b := Bounds{Delta: delta, Relation: list[0].Neighbours}
-	var sum, kl, squares, rho float64
+	var sum, kl, largest, squares, rho float64 // squares: Σ(ε/largest)²
 	allPure, allZCDP := true, true
+	for _, e := range list {
+		one, _ := e.pure()
+		largest = math.Max(largest, one)
+	}
 	for i, e := range list {
 		n := float64(e.Count)
 		if one, ok := e.pure(); ok {
 			sum += n * one
 			kl += n * one * math.Tanh(one/2)
-			squares += n * one * one
+			squares += n * (one / largest) * (one / largest)
 		} else if allPure = false; delta == 0 {
 			return Bounds{}, posse.OutOfRange("delta", "0", "above 0", fmt.Sprintf("events[%d] has no pure ε", i))
 		}
@@ -78,7 +82,7 @@ func Compose(events []Event, delta float64) (Bounds, error) {
 	if delta > 0 {
 		if allPure {
 			// Kairouz, Oh, Viswanath 2015, Theorem 3.5, with all of δ for the composition
-			root := math.Min(math.Sqrt(2*squares*math.Log(math.E+math.Sqrt(squares)/delta)), math.Sqrt(2*squares*-math.Log(delta)))
+			root := largest * math.Sqrt(2*squares*math.Min(math.Log(math.E+largest*math.Sqrt(squares)/delta), -math.Log(delta)))
 			b.Advanced = pointer(math.Min(sum, kl+root) * grow)
 		}
 		if allZCDP && rho*grow <= 200 {
@@ -91,10 +95,8 @@ func Compose(events []Event, delta float64) (Bounds, error) {
 		}
 		if e, ok := exact(list, delta); ok {
 			b.PLD = &e
-		} else if delta > 1e-300 {
-			if p, err := NewPLD(list, delta); err == nil {
-				b.PLD = pointer(p.Epsilon())
-			}
+		} else if p, err := NewPLD(list, delta); err == nil {
+			b.PLD = pointer(p.Epsilon())
 		}
 	}
 	for _, e := range []*float64{b.Basic, b.Advanced, b.ZCDP, b.RDP, b.PLD} {

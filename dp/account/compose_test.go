@@ -64,6 +64,35 @@ func TestGDPAsTabulated(t *testing.T) {
 	assert.True(t, tiny > 1e-300 && tiny < 1e-280, "δ far out is small and not zero: %g", tiny)
 }
 
+// A loss that no grid holds is left to the other theorems, at once.
+func TestLossesTooWideForAGridHaveNoPLD(t *testing.T) {
+	for _, list := range [][]Event{
+		{{Mechanism: Gaussian, Sigma: 1e-9}, {Mechanism: Laplace, Scale: 1}},
+		{{Mechanism: Laplace, Scale: 1e-9}},
+		{{Mechanism: DiscreteLaplace, Scale: 1e-9}},
+		{{Mechanism: Gaussian, Sigma: 1e-3, Sampling: 0.5, Count: 100}},
+		{{Mechanism: PureDP, Epsilon: 100, Count: 1e9}, {Mechanism: Laplace, Scale: 1e-3}},
+	} {
+		b, err := Compose(list, 1e-6)
+		require.NoError(t, err)
+		assert.Nil(t, b.PLD, "%v", list)
+		assert.False(t, math.IsInf(*b.Best, 0) || math.IsNaN(*b.Best))
+	}
+}
+
+// A billion releases of a sample of a millionth: what one costs has hardly a digit
+// beside 1, and is the leading term of its series.
+func TestTinySamplesKeepTheirDigits(t *testing.T) {
+	const q, sigma = 1e-9, 1.5
+	e, err := Event{Mechanism: Gaussian, Sigma: sigma, Sampling: q}.normal("event")
+	require.NoError(t, err)
+	for _, a := range []float64{2, 3, 8} {
+		got, ok := e.rdp(a)
+		require.True(t, ok)
+		assert.InEpsilon(t, a/2*q*q*math.Expm1(1/(sigma*sigma)), got, 1e-6)
+	}
+}
+
 // inexact says by how much two orders of one sum may differ.
 const inexact = 1e-9
 
@@ -162,6 +191,7 @@ func TestComposeNamesTheBadField(t *testing.T) {
 		{"delta", 1, Event{Mechanism: Gaussian, Sigma: 1}},
 		{"delta", math.NaN(), Event{Mechanism: Gaussian, Sigma: 1}},
 		{"delta", 0, Event{Mechanism: Gaussian, Sigma: 1}},
+		{"delta", 1e-301, Event{Mechanism: Gaussian, Sigma: 1}},
 		{"events[1].mechanism", 1e-6, Event{Mechanism: "exponential"}},
 		{"events[1].sigma", 1e-6, Event{Mechanism: Gaussian}},
 		{"events[1].sigma", 1e-6, Event{Mechanism: Gaussian, Sigma: math.NaN()}},

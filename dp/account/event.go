@@ -40,6 +40,9 @@ type Event struct {
 	Neighbours dp.Relation `json:"neighbours,omitzero"` // zero means zero-out
 }
 
+// maxNoise is the largest σ or scale.
+const maxNoise = 1e15
+
 // normal returns the event with its defaults filled in, or the error that names
 // field+"."+the bad field.
 func (e Event) normal(field string) (Event, error) {
@@ -56,7 +59,7 @@ func (e Event) normal(field string) (Event, error) {
 		e.Neighbours = dp.ZeroOut
 	}
 	numbers := map[string]float64{"sigma": e.Sigma, "scale": e.Scale, "epsilon": e.Epsilon, "rho": e.Rho}
-	want, high := "", 1e9
+	want, high := "", maxNoise
 	switch e.Mechanism {
 	case Gaussian, DiscreteGaussian:
 		want = "sigma"

@@ -109,11 +109,7 @@ func discreteGaussianPair(delta, sigma float64) (atomsPair, bool) {
 	if 2*reach+delta > maxAtoms {
 		return atomsPair{}, false
 	}
-	var norm float64
-	for x := reach; x >= 1; x-- {
-		norm += 2 * math.Exp(-x*x/(2*sigma*sigma))
-	}
-	norm++
+	norm := discreteGaussianNorm(sigma)
 	var loss, p, q []float64
 	for x := -reach; x <= reach+delta; x++ {
 		px, qx := math.Exp(-x*x/(2*sigma*sigma))/norm, math.Exp(-(x-delta)*(x-delta)/(2*sigma*sigma))/norm

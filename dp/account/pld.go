@@ -37,14 +37,14 @@ const (
 	tailShare  = 1e-4    // share of δ that is lost to cut tails, and added back
 )
 
-// NewPLD composes events for a δ in (1e-300, 1). Events for which no pair of laws
+// NewPLD composes events for a δ in [1e-300, 1). Events for which no pair of laws
 // is known (zcdp, very wide discrete laws) are an error; so is a δ that no ε reaches.
 //
 // ε is from above. Halving the grid step goes on until ε changes by less than 1e-4
 // of itself, or the transform is 2^22 long.
 func NewPLD(events []Event, delta float64) (PLD, error) {
-	if err := inRange("delta", delta, 1e-300, 1); err != nil {
-		return PLD{}, err
+	if !(delta >= 1e-300 && delta < 1) {
+		return PLD{}, posse.OutOfRange("delta", float(delta), "[1e-300, 1)", "")
 	}
 	list, err := normalEvents(events)
 	if err != nil {
@@ -117,7 +117,9 @@ type refined struct {
 func refine(parts []part, delta float64) (refined, error) {
 	spread, fine := 0.0, math.Inf(1) // widest loss that matters, for a first step; how fine the last must be
 	for _, p := range parts {
-		spread = math.Max(spread, reach(p.pair, 1e-3))
+		if spread = math.Max(spread, reach(p.pair, 1e-3)); math.IsInf(spread, 1) {
+			return refined{}, tooWide()
+		}
 		if hasAtoms(p.pair) {
 			fine = fineStep
 		}
@@ -130,8 +132,12 @@ func refine(parts []part, delta float64) (refined, error) {
 	before, last := math.Inf(1), math.Inf(1)
 	halvings := 1 // between the last two
 	var plan tilt
+	var coarser refined
 	for {
 		epsilon, cells, err := compose(parts, step, delta, &plan)
+		if err != nil && last < math.Inf(1) { // too fine a grid: the one before was good
+			return coarser, nil
+		}
 		if err != nil {
 			return refined{}, err
 		}
@@ -141,6 +147,7 @@ func refine(parts []part, delta float64) (refined, error) {
 		if settled || cells > maxCells/2 {
 			return refined{side{parts, step, plan}, math.Min(last, epsilon), cells}, nil
 		}
+		coarser = refined{side{parts, step, plan}, math.Min(last, epsilon), cells}
 		// where two changes in a row show that law, go to the step that it asks for at once
 		next := 1
 		if ratio := (before - last) / (last - epsilon); halvings == 1 && ratio > 3.5 && ratio < 4.5 {
@@ -178,8 +185,11 @@ type cells struct {
 // discretise puts a pair on the grid so that what comes out dominates it: of the
 // masses p, q in (l, l+h] it puts b = (p − q·e^l)/(1 − e^(−h)) at l+h and p − b at l,
 // which keeps both masses (Doroshenko et al. 2022).
-func discretise(of pair, step, tail float64) cells {
-	low, high := math.Floor(-reach(reversed{of}, 1e-19)/step), math.Ceil(reach(of, tail)/step)
+func discretise(of pair, step, tail float64) (cells, error) {
+	low, high, err := extent(of, step, tail)
+	if err != nil {
+		return cells{}, err
+	}
 	c := cells{first: int(low), mass: make([]float64, int(high-low)+1)}
 	width := -math.Expm1(-step)
 	below, _ := of.mass(math.Inf(-1), low*step)
@@ -198,7 +208,21 @@ func discretise(of pair, step, tail float64) cells {
 	kept := math.Min(p, q*math.Exp(high*step))
 	c.mass[len(c.mass)-1] += kept
 	c.lost = p - kept
-	return c.trimmed()
+	return c.trimmed(), nil
+}
+
+// extent returns the grid places between which a pair's losses are, but for tail of P
+// above; an error where there are too many.
+func extent(of pair, step, tail float64) (low, high float64, err error) {
+	low, high = math.Floor(-reach(reversed{of}, 1e-19)/step), math.Ceil(reach(of, tail)/step)
+	if !(high-low < maxCells) {
+		return 0, 0, tooWide()
+	}
+	return low, high, nil
+}
+
+func tooWide() error {
+	return posse.OutOfRange("events", "a loss too wide for the grid", "at most 2^22 cells", "use rdp or zcdp")
 }
 
 // trimmed drops empty cells at both ends, so that the ends are where the mass is.
@@ -212,7 +236,7 @@ func (c cells) trimmed() cells {
 	return c
 }
 
-// reach returns an l ≥ 0 beyond which P has at most tail.
+// reach returns an l ≥ 0 beyond which P has at most tail; infinite for one above 1e5.
 func reach(of pair, tail float64) float64 {
 	beyond := func(l float64) bool { p, _ := of.mass(l, math.Inf(1)); return p <= tail }
 	if beyond(0) {
@@ -221,6 +245,9 @@ func reach(of pair, tail float64) float64 {
 	high := 1e-6
 	for !beyond(high) && high < 1e5 {
 		high *= 2
+	}
+	if high >= 1e5 {
+		return math.Inf(1)
 	}
 	low := high / 2
 	for range 30 {
@@ -273,7 +300,9 @@ func compose(parts []part, step, delta float64, plan *tilt) (epsilon float64, le
 		total += p.count
 	}
 	for i, p := range parts {
-		list[i] = discretise(p.pair, step, delta*tailShare/total)
+		if list[i], err = discretise(p.pair, step, delta*tailShare/total); err != nil {
+			return 0, 0, err
+		}
 		counts[i] = p.count
 		infinite += p.count * list[i].lost
 	}
@@ -379,7 +408,7 @@ func (c composition) curve(lambda float64, plan *tilt) (curve, bool, error) {
 		length *= 2
 	}
 	if length > maxCells {
-		return curve{}, false, posse.OutOfRange("events", "a loss too wide for the grid", "at most 2^22 cells", "use rdp or zcdp")
+		return curve{}, false, tooWide()
 	}
 	laws, merged := merge(c.tilted(lambda), length/2)
 	sum := transform(laws, length)

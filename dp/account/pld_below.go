@@ -23,8 +23,8 @@ func (s side) below(delta float64) float64 {
 		total += p.count
 	}
 	for _, p := range s.parts {
-		one, down := discretiseBelow(p.pair, s.step, delta*tailShare/total)
-		if len(one.mass) == 0 {
+		one, down, err := discretiseBelow(p.pair, s.step, delta*tailShare/total)
+		if err != nil || len(one.mass) == 0 {
 			return 0
 		}
 		c.list, c.counts = append(c.list, one), append(c.counts, p.count)
@@ -80,8 +80,11 @@ func (c curve) below(delta float64) float64 {
 // down, is dominated by it. All outcomes with a loss within half a step of a grid
 // point become one outcome, whose loss is m = ln p/q; the grid point is at most down
 // above m, for every group. Groups of next to no mass are left out.
-func discretiseBelow(of pair, step, tail float64) (c cells, down float64) {
-	low, high := math.Floor(-reach(reversed{of}, 1e-19)/step), math.Ceil(reach(of, tail)/step)
+func discretiseBelow(of pair, step, tail float64) (c cells, down float64, err error) {
+	low, high, err := extent(of, step, tail)
+	if err != nil {
+		return cells{}, 0, err
+	}
 	c = cells{first: int(low), mass: make([]float64, int(high-low)+1)}
 	down = math.Inf(-1)
 	for i := range c.mass {
@@ -103,5 +106,5 @@ func discretiseBelow(of pair, step, tail float64) (c cells, down float64) {
 	if math.IsInf(down, -1) {
 		down = 0
 	}
-	return c.trimmed(), down
+	return c.trimmed(), down, nil
 }

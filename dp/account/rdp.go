@@ -77,18 +77,35 @@ func discreteLaplaceRDP(delta, scale, a float64) float64 {
 	return sum / (a - 1)
 }
 
-// sampledGaussianRDP is 1/(a−1)·ln Σ_k C(a,k)(1−q)^(a−k)q^k·e^((k²−k)/2σ²) for whole
-// a ≥ 2 (Mironov, Talwar, Zhang 2019, section 3.3).
+// sampledGaussianRDP is 1/(a−1)·ln(1 + A), A = Σ_{k≥2} C(a,k)(1−q)^(a−k)q^k·(e^((k²−k)/2σ²) − 1),
+// for whole a ≥ 2 (Mironov, Talwar, Zhang 2019, section 3.3; the 1 of each k is taken
+// out, so that a small A keeps its digits).
 func sampledGaussianRDP(q, sigma, a float64) float64 {
 	logQ, logRest := math.Log(q), math.Log1p(-q)
-	lgA, _ := math.Lgamma(a + 1)
 	sum := math.Inf(-1)
-	for k := 0.0; k <= a; k++ {
-		lgK, _ := math.Lgamma(k + 1)
-		lgR, _ := math.Lgamma(a - k + 1)
-		sum = logAdd(sum, lgA-lgK-lgR+k*logQ+(a-k)*logRest+(k*k-k)/(2*sigma*sigma))
+	for k := 2.0; k <= a; k++ {
+		x := (k*k - k) / (2 * sigma * sigma)
+		sum = logAdd(sum, logChoose(a, k)+k*logQ+(a-k)*logRest+x+math.Log(-math.Expm1(-x)))
 	}
-	return math.Max(0, sum) / (a - 1)
+	return logOnePlus(sum) / (a - 1) * sumsUp
+}
+
+// sumsUp covers the error of a sum over k whose terms hold differences of ln Γ.
+const sumsUp = 1 + 1e-10
+
+func logChoose(a, k float64) float64 {
+	x, _ := math.Lgamma(a + 1)
+	y, _ := math.Lgamma(k + 1)
+	z, _ := math.Lgamma(a - k + 1)
+	return x - y - z
+}
+
+// logOnePlus is ln(1 + e^x).
+func logOnePlus(x float64) float64 {
+	if x > 40 {
+		return x
+	}
+	return math.Log1p(math.Exp(x))
 }
 
 // withoutReplacementRDP is, for whole a ≥ 2, with γ = m/n and ε(j) of the whole mechanism,
@@ -105,19 +122,13 @@ func (e Event) withoutReplacementRDP(a float64) float64 {
 	if pure, ok := whole.pure(); ok {
 		logMost = math.Log(math.Expm1(pure))
 	}
-	lgA, _ := math.Lgamma(a + 1)
-	choose := func(j float64) float64 {
-		lgJ, _ := math.Lgamma(j + 1)
-		lgR, _ := math.Lgamma(a - j + 1)
-		return lgA - lgJ - lgR
-	}
 	two, _ := whole.rdp(2)
-	sum := 2*gamma + choose(2) + math.Min(math.Log(4)+math.Log(math.Expm1(two)), two+math.Min(math.Ln2, 2*logMost))
+	sum := 2*gamma + logChoose(a, 2) + math.Min(math.Log(4)+math.Log(math.Expm1(two)), two+math.Min(math.Ln2, 2*logMost))
 	for j := 3.0; j <= a; j++ {
 		r, _ := whole.rdp(j)
-		sum = logAdd(sum, j*gamma+choose(j)+(j-1)*r+math.Min(math.Ln2, j*logMost))
+		sum = logAdd(sum, j*gamma+logChoose(a, j)+(j-1)*r+math.Min(math.Ln2, j*logMost))
 	}
-	return math.Log1p(math.Exp(math.Min(sum, 700)))/(a-1) + math.Max(0, sum-700)/(a-1)
+	return logOnePlus(sum) / (a - 1) * sumsUp
 }
 
 func logAdd(x, y float64) float64 {

@@ -4,8 +4,6 @@ import (
 	"math"
 	"strconv"
 
-	"gonum.org/v1/gonum/mathext"
-
 	"github.com/posse-dev/posse"
 )
 
@@ -76,37 +74,69 @@ const windowMass = 1e-16
 //
 // C ~ Bin(n−1, r) clones, A ~ Bin(C, ½), D ~ Bern(e^ε₀/(e^ε₀+1)); by symmetry one
 // direction. Given C = c the first component decides, and the likelihood ratio of
-// "A + D = j" rises with j, so the worst event is a tail: two binomial tails a c.
+// "A + D = j" rises with j, so the worst event is a tail. One clone more is one fair
+// coin added to either component, which is post-processing: the divergence falls with
+// c, and that of a block's least c is a bound for the block.
 func clones(e0, n, delta, r float64) float64 {
 	if delta <= 4*windowMass {
 		return math.Inf(1)
 	}
 	p := 1 / (1 + math.Exp(-e0)) // P(D = 1)
-	low, high := binomialWindow(n-1, r)
-	weights := make([]float64, 0, int(high-low)+1)
-	for c := low; c <= high; c++ {
-		weights = append(weights, binomialPMF(n-1, r, c))
+	low, weights := binomialWindow(n-1, r)
+	width := max(1, int(2e-5*n*r)) // of a block: ε moves by some 5e-6 of itself
+	var blocks [][2]float64        // least c and mass
+	for i := 0; i < len(weights); i += width {
+		block := [2]float64{low + float64(i)}
+		for _, w := range weights[i:min(i+width, len(weights))] {
+			block[1] += w
+		}
+		blocks = append(blocks, block)
 	}
 	deltaAt := func(e float64) float64 {
 		sum := 2 * windowMass
-		for i, w := range weights {
-			if w > 0 {
-				sum += w * hockeyStick(low+float64(i), p, e)
+		for _, b := range blocks {
+			if b[1] > 0 {
+				sum += b[1] * hockeyStick(b[0], p, e)
 			}
 		}
-		return sum * (1 + 1e-10) // the tails below are good to 1e-11
+		return sum
 	}
 	if deltaAt(0) <= delta {
 		return 0
 	}
-	return leastTrueWithin(0, e0, 1e-10, func(e float64) bool { return deltaAt(e) <= delta })
+	return crossing(0, e0, 1e-10, func(e float64) float64 { return math.Log(deltaAt(e) / delta) })
 }
 
-// hockeyStick is Σ_j max(0, P(j) − e^ε·Q(j)) for P = A + D, Q = A + 1 − D, A ~ Bin(c, ½).
+// crossing returns a place within a relative width where f, which falls from above 0
+// at low, is not above 0: by chords that are pulled towards an end that stays (the
+// Illinois rule).
+func crossing(low, high, relative float64, f func(float64) float64) float64 {
+	atLow, atHigh, moved := f(low), f(high), 0
+	for high-low > relative*high {
+		least := relative * high / 4
+		x := math.Max(low+least, math.Min(high-least, (low*atHigh-high*atLow)/(atHigh-atLow)))
+		if y := f(x); y > 0 {
+			if low, atLow = x, y; moved > 0 {
+				atHigh /= 2
+			}
+			moved = 1
+		} else {
+			if high, atHigh = x, y; moved < 0 {
+				atLow /= 2
+			}
+			moved = -1
+		}
+	}
+	return high
+}
+
+// hockeyStick is Σ_j max(0, P(j) − e^ε·Q(j)) for P = A + D, Q = A + 1 − D, A ~ Bin(c, ½),
+// rounded up.
 //
 //	P(j) = (1−p)·b(j) + p·b(j−1),  Q(j) = p·b(j) + (1−p)·b(j−1),  b(j−1)/b(j) = j/(c−j+1)
 //
-// P(j) > e^ε·Q(j) iff j/(c−j+1) > x = (p·e^ε − (1−p))/(p − (1−p)·e^ε).
+// P(j) > e^ε·Q(j) iff j/(c−j+1) > x = (p·e^ε − (1−p))/(p − (1−p)·e^ε). With T(j) = P(A ≥ j)
+// the sum from j is b(j−1)·(p − (1−p)·e^ε) − (e^ε − 1)·T(j).
 func hockeyStick(c, p, epsilon float64) float64 {
 	e := math.Exp(epsilon)
 	under := p - (1-p)*e
@@ -116,38 +146,76 @@ func hockeyStick(c, p, epsilon float64) float64 {
 	x := (p*e - (1 - p)) / under
 	// least j with j > x(c − j + 1)
 	j := math.Floor(x*(c+1)/(1+x)) + 1
-	at, before := upperHalfTail(c, j), upperHalfTail(c, j-1) // P(A ≥ j), P(A ≥ j−1)
-	return math.Max(0, (1-p)*at+p*before-e*(p*at+(1-p)*before))
+	last, tail := halfBinomial(c, j-1)
+	tail -= last // P(A ≥ j)
+	gain, loss := last*under, (e-1)*math.Max(0, tail)
+	return math.Max(0, gain-loss+(gain+loss)*1e-10) // both are good to 3e-11
 }
 
-// upperHalfTail is P(Bin(c, ½) ≥ j).
-func upperHalfTail(c, j float64) float64 {
-	switch {
-	case j <= 0:
-		return 1
-	case j > c:
-		return 0
+// halfBinomial returns P(A = j) and P(A ≥ j) of A ~ Bin(c, ½), for j ≥ (c−2)/2 or so:
+// nearer the lower end the tail is summed from far. Relative error below 3e-11 for c
+// up to 1e9.
+func halfBinomial(c, j float64) (at, tail float64) {
+	if j < 0 {
+		return 0, 1
 	}
-	return mathext.RegIncBeta(j, c-j+1, 0.5)
+	if j > c {
+		return 0, 0
+	}
+	at = math.Exp(logHalfBinomial(c, j))
+	for k, term := j, at; k <= c && term > tail*1e-17; k++ {
+		tail += term
+		term *= (c - k) / (k + 1)
+	}
+	return at, math.Min(1, tail)
 }
 
-func binomialPMF(n, p, k float64) float64 {
+// logHalfBinomial is ln of C(c,j)/2^c, by Loader's saddle-point form.
+func logHalfBinomial(c, j float64) float64 {
+	if j == 0 || j == c {
+		return -c * math.Ln2
+	}
+	x := 2*j/c - 1
+	deviance := c / 2 * ((1+x)*math.Log1p(x) + (1-x)*math.Log1p(-x))
+	return stirlingError(c) - stirlingError(j) - stirlingError(c-j) - deviance + math.Log(c/(2*math.Pi*j*(c-j)))/2
+}
+
+// stirlingError is ln(n!) − ln(√(2πn)·(n/e)^n) for whole n ≥ 1.
+func stirlingError(n float64) float64 {
+	if n < 16 {
+		lg, _ := math.Lgamma(n + 1)
+		return lg - (math.Log(2*math.Pi*n)/2 + n*math.Log(n) - n)
+	}
+	i := 1 / (n * n)
+	return (1.0/12 - i*(1.0/360-i*(1.0/1260-i*(1.0/1680-i/1188)))) / n
+}
+
+// binomialWindow returns the masses of Bin(n, p) from a low end on, which has at most
+// windowMass beyond each end by Bernstein's inequality. They are ratios from the mode
+// outwards, made to sum to 1.
+func binomialWindow(n, p float64) (low float64, weights []float64) {
 	if p >= 1 {
-		if k == n {
-			return 1
-		}
-		return 0
+		return n, []float64{1}
 	}
-	a, _ := math.Lgamma(n + 1)
-	b, _ := math.Lgamma(k + 1)
-	c, _ := math.Lgamma(n - k + 1)
-	return math.Exp(a - b - c + k*math.Log(p) + (n-k)*math.Log1p(-p))
-}
-
-// binomialWindow returns ends beyond which Bin(n, p) has at most windowMass each, by
-// Bernstein's inequality.
-func binomialWindow(n, p float64) (low, high float64) {
 	l := -math.Log(windowMass)
 	t := math.Sqrt(2*n*p*(1-p)*l) + 2*l/3
-	return math.Max(0, math.Floor(n*p-t)), math.Min(n, math.Ceil(n*p+t))
+	low, high := math.Max(0, math.Floor(n*p-t)), math.Min(n, math.Ceil(n*p+t))
+	weights = make([]float64, int(high-low)+1)
+	mode := int(math.Max(low, math.Min(high, math.Floor((n+1)*p))) - low)
+	weights[mode] = 1
+	odds, sum := p/(1-p), 1.0
+	for i := mode + 1; i < len(weights); i++ {
+		c := low + float64(i)
+		weights[i] = weights[i-1] * (n - c + 1) / c * odds
+		sum += weights[i]
+	}
+	for i := mode - 1; i >= 0; i-- {
+		c := low + float64(i)
+		weights[i] = weights[i+1] * (c + 1) / (n - c) / odds
+		sum += weights[i]
+	}
+	for i := range weights {
+		weights[i] /= sum
+	}
+	return low, weights
 }
