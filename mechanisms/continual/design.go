@@ -32,9 +32,9 @@ type Design struct {
 	Arity     uint64 // of a tree; Horizon + 1 for Fresh
 	levels    int    // of a tree
 
-	// Toeplitz mechanisms: C_k for k ≥ 1 in 2^−coefficientBits, nil for BLT, whose
-	// C_k is Σ ω_j·θ_j^(k−1).
-	column       []uint64
+	// Toeplitz mechanisms: C_k in 2^−columnBits, nil for BLT, whose C_k is
+	// Σ ω_j·θ_j^(k−1), in 2^−coefficientBits.
+	column       []int64
 	theta, omega []uint64
 
 	norm2   float64   // ‖column‖² of C
@@ -42,9 +42,13 @@ type Design struct {
 	inside  []float64 // first column of C⁻¹
 }
 
-// coefficientBits is the fixed point of C: rounded once, so that every machine draws
-// the same and the column's norm is that of the numbers in use.
-const coefficientBits = 40
+// The fixed points of C: rounded once, so that every machine draws the same and the
+// column's norm is that of the numbers in use. 20 bits of the square root's f_k cost
+// nothing that can be seen, and leave its sums room in 64 bits.
+const (
+	columnBits      = 20
+	coefficientBits = 40
+)
 
 func checkHorizon(horizon uint64) error {
 	if horizon < 1 || horizon > MaxHorizon {
@@ -84,13 +88,13 @@ func NewSquareRoot(horizon uint64) (Design, error) {
 	if err := checkHorizon(horizon); err != nil {
 		return Design{}, err
 	}
-	d := Design{Mechanism: SquareRoot, Horizon: horizon, column: make([]uint64, horizon)}
+	d := Design{Mechanism: SquareRoot, Horizon: horizon, column: make([]int64, horizon)}
 	f := 1.0
 	for k := range d.column {
 		if k > 0 {
 			f *= 1 - 1/(2*float64(k))
 		}
-		d.column[k] = fixed(f)
+		d.column[k] = int64(math.RoundToEven(math.Ldexp(f, columnBits)))
 	}
 	return d.measure(), nil
 }
@@ -103,7 +107,7 @@ func (d Design) coefficients() []float64 {
 	out := make([]float64, d.Horizon)
 	if d.column != nil {
 		for k, c := range d.column {
-			out[k] = math.Ldexp(float64(c), -coefficientBits)
+			out[k] = math.Ldexp(float64(c), -columnBits)
 		}
 		return out
 	}
@@ -141,7 +145,7 @@ func (d Design) measure() Design {
 			for j := range buffers {
 				d.inside[k] -= math.Ldexp(float64(d.omega[j]), -coefficientBits) * buffers[j]
 			}
-		default: // (1 − x)^(1/2): the rounding of f_k to 2^−40 moves it by as little
+		default: // (1 − x)^(1/2): the rounding of f_k moves a variance by less than 1e-5 of it
 			d.inside[k] = d.inside[k-1] * (1 - 1.5/float64(k))
 		}
 		for j, t := range d.theta {
@@ -155,7 +159,7 @@ func (d Design) measure() Design {
 }
 
 // Variance is that of the noise of a prefix of t ≤ Horizon leaves; exact for real
-// noise. Rounding adds at most S_t/12 squared grid units to a Toeplitz mechanism.
+// noise, to 1e-5 for the square root. Rounding adds at most S_t/12 squared grid units to a Toeplitz mechanism.
 func (d Design) Variance(t uint64, pure bool) float64 {
 	if d.levels > 0 {
 		l := float64(d.levels)

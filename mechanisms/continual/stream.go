@@ -130,24 +130,64 @@ func (a *nodes) decode(in []byte, _ uint64) ([]byte, error) { return takeAll(in,
 
 // history is the square root: all earlier increments, y_t = z_t − ⌊Σ f_k·y_(t−k) + ½⌋.
 type history struct {
-	column []uint64
+	column []int64
 	cells  int
 	y      []int64
+	most   int64 // no increment is larger in magnitude
+	sums   []int64
 }
 
 func (h *history) next(z []int64, t uint64) error {
+	weight := int64(0)
+	for _, c := range h.column[1:max(1, t)] {
+		weight += c
+	}
+	if h.most < 1<<61/max(1, weight) {
+		h.narrow(t)
+	} else if err := h.broad(t); err != nil {
+		return err
+	}
 	for c, v := range z {
-		var sum wide
-		for k := uint64(1); k < t; k++ {
-			sum = sum.plus(product(h.column[k], h.y[int(t-1-k)*h.cells+c]))
-		}
-		y, err := of(v).plus(sum.rounded(coefficientBits).negative()).int()
-		if err != nil {
-			return err
+		y := v - h.sums[c]
+		if v >= 1<<61 || v <= -(1<<61) || y >= 1<<61 || y <= -(1<<61) {
+			return errTooLarge
 		}
 		z[c] = y
+		h.most = max(h.most, y, -y)
 	}
 	h.y = append(h.y, z...)
+	return nil
+}
+
+// narrow adds up in 64 bits.
+func (h *history) narrow(t uint64) {
+	h.sums = append(h.sums[:0], make([]int64, h.cells)...)
+	for k := uint64(1); k < t; k++ {
+		c := h.column[k]
+		row := h.y[int(t-1-k)*h.cells:][:h.cells]
+		sums := h.sums[:len(row)]
+		for i, y := range row {
+			sums[i] += c * y
+		}
+	}
+	for i, s := range h.sums {
+		h.sums[i] = (s + 1<<(columnBits-1)) >> columnBits
+	}
+}
+
+// broad adds up in 128 bits.
+func (h *history) broad(t uint64) error {
+	h.sums = append(h.sums[:0], make([]int64, h.cells)...)
+	for c := range h.sums {
+		var sum wide
+		for k := uint64(1); k < t; k++ {
+			sum = sum.plus(product(uint64(h.column[k]), h.y[int(t-1-k)*h.cells+c]))
+		}
+		var err error
+		if h.sums[c], err = sum.rounded(columnBits).int(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -157,8 +197,12 @@ func (h *history) decode(in []byte, t uint64) ([]byte, error) {
 	if uint64(len(in)) != 8*t*uint64(h.cells) {
 		return nil, errState
 	}
-	h.y = make([]int64, t*uint64(h.cells))
-	return takeAll(in, h.y)
+	h.y, h.most = make([]int64, t*uint64(h.cells)), 0
+	rest, err := takeAll(in, h.y)
+	for _, y := range h.y {
+		h.most = max(h.most, y, -y)
+	}
+	return rest, err
 }
 
 // bufferBits is the fixed point of a BLT's buffers.

@@ -99,6 +99,22 @@ func TestOneLeafShiftsTheNoiseByAColumn(t *testing.T) {
 	}
 }
 
+// Sums of 64 and of 128 bits are the same sums.
+func TestNarrowAndBroadSumsAgree(t *testing.T) {
+	d, law := must(NewSquareRoot(60)), must(noise.NewDiscreteGaussian(1<<60, 1))
+	one, two := &history{column: d.column, cells: 3}, &history{column: d.column, cells: 3, most: math.MaxInt64}
+	src := noise.NewSeeded(1)
+	for step := uint64(1); step <= 60; step++ {
+		a := make([]int64, 3)
+		law.Fill(a, src)
+		b := append([]int64(nil), a...)
+		require.NoError(t, one.next(a, step))
+		require.NoError(t, two.next(b, step))
+		require.Equal(t, a, b)
+	}
+	assert.ErrorIs(t, one.next([]int64{1 << 61, 0, 0}, 60), errTooLarge)
+}
+
 func laws(t *testing.T, d Design, cells int) noise.Law {
 	t.Helper()
 	return must(d.GaussianLaw(1<<32, cells, dp.Spend{PicoRho: dp.PicoPerRho / 2}))
