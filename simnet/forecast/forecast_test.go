@@ -61,6 +61,9 @@ func TestMoreEpsilonOrMoreNodesAreWorthWhatTheyAreInLife(t *testing.T) {
 
 // What is said to be enough is enough: the same question, asked with it, has a better answer.
 func TestWhatItWouldTakeIsEnough(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays some millions of decisions: run it without -short")
+	}
 	short := []string{"20000", "2000", "400", "40"}
 	f := forecasts(t, question(t, 4, append(short, "epsilon: 1", "epsilon: 0.05")...))
 	require.False(t, f.Learns)
