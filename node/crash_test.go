@@ -192,7 +192,8 @@ var errDead = errors.New("the process died here")
 
 // A process that dies at a commit, before it or after it, is one whose disk takes
 // nothing more. Whatever the commit: what is spent is at least what was released,
-// a leaf has one noise for ever, and a round has one offer.
+// a leaf has one noise for ever, a round has one offer, and a release is in the node's own
+// sums once.
 func TestACrashAtAnyCommitNeverGivesTwoNoises(t *testing.T) {
 	finished := 0
 	for k := uint64(0); k < 40 && finished < 2; k++ {
@@ -210,7 +211,7 @@ func TestACrashAtAnyCommitNeverGivesTwoNoises(t *testing.T) {
 
 // crashAt plays one round and reports whether it ended before the crash came.
 func crashAt(t *testing.T, k uint64, after bool) bool {
-	l := newLeader(t, yaml, 4)
+	l := newLeader(t, yaml+"node: {pooling: partial}\n", 4)
 	dir := nodeDir(t, l)
 	dead := make(chan struct{})
 	var once sync.Once
@@ -305,6 +306,11 @@ func crashAt(t *testing.T, k uint64, after bool) bool {
 	assert.GreaterOrEqual(t, b.GetSpentNanoEpsilon(), o.GetLeaves()[0].GetNanoEpsilon(), "what left was charged")
 	assert.LessOrEqual(t, b.GetSpentNanoEpsilon(), uint64(1_000_000_000))
 	assert.GreaterOrEqual(t, b.GetReleased(), uint64(len(o.GetLeaves())))
+	own := uint64(0)
+	for _, part := range n.experiments["solver"].own.Parts {
+		own += part.Releases
+	}
+	assert.Equal(t, b.GetReleased(), own, "each release is in the node's own sums, once")
 	return !crashed
 }
 
