@@ -27,6 +27,14 @@ type Answer struct {
 
 const maxText = 256 // bytes of a pseudonym or key
 
+// tooLong refuses a text of more than maxText bytes.
+func tooLong(field, text string) error {
+	if len(text) > maxText {
+		return posse.OutOfRange(field, "a text that is too long", fmt.Sprintf("at most %d bytes", maxText), "send a shorter one")
+	}
+	return nil
+}
+
 // Decide answers a question from memory, in microseconds, with or without a
 // coordinator, and also when the disk is full. The answer is durable lazily: within
 // some milliseconds.
@@ -36,8 +44,8 @@ func (n *Node) Decide(_ context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	for _, text := range []struct{ field, value string }{{"user", q.User}, {"key", q.Key}} {
-		if len(text.value) > maxText {
-			return Answer{}, posse.OutOfRange(text.field, "a text that is too long", fmt.Sprintf("at most %d bytes", maxText), "send a shorter one")
+		if err := tooLong(text.field, text.value); err != nil {
+			return Answer{}, err
 		}
 	}
 	if q.User == "" && t.needsUser() {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/posse-dev/posse"
+	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/node/decision"
 	"github.com/posse-dev/posse/node/store"
@@ -497,6 +498,55 @@ func TestConcurrentRewardsAreAllInTheSumsOnTheDisk(t *testing.T) {
 		total += x
 	}
 	assert.Equal(t, int64(visited), total>>16)
+}
+
+// Whoever runs the node may ask why a user teaches no more: whose limit, how large,
+// what was spent, what is asked. A crash changes no word of it.
+func TestARefusedUserIsToldApartAlsoAfterACrash(t *testing.T) {
+	for whose, c := range map[string]struct {
+		all, spent uint64
+	}{
+		"the user in experiment solver":   {2 * dp.NanoPerEpsilon, dp.NanoPerEpsilon},
+		"the user across all experiments": {dp.NanoPerEpsilon / 2, dp.NanoPerEpsilon / 2},
+	} {
+		dir := takenDir(t, 100)
+		limits := func(cfg *Config) { cfg.Guard.User.NanoEpsilon = c.all }
+		n, err := New(testConfig(dir, limits))
+		require.NoError(t, err)
+		for range 3 {
+			_, err := n.Decide(context.Background(), Question{Experiment: "solver", User: "alice"})
+			require.NoError(t, err)
+		}
+		check := func() {
+			t.Helper()
+			b, err := n.BudgetOf("alice")
+			require.NoError(t, err)
+			u := b.GetExperiments()[0].GetUser()
+			assert.False(t, u.GetTeaches())
+			assert.Equal(t, whose, u.GetWhose())
+			assert.Equal(t, [3]uint64{min(c.all, dp.NanoPerEpsilon), c.spent, dp.NanoPerEpsilon / 2},
+				[3]uint64{u.GetLimit().GetNanoEpsilon(), u.GetSpent().GetNanoEpsilon(), u.GetAsked().GetNanoEpsilon()})
+			b, err = n.BudgetOf("bob")
+			require.NoError(t, err)
+			assert.True(t, b.GetExperiments()[0].GetUser().GetTeaches(), "others go on")
+			b, err = n.Budget()
+			require.NoError(t, err)
+			assert.Nil(t, b.GetExperiments()[0].GetUser(), "nobody was asked for")
+		}
+		check()
+		require.NoError(t, n.store.Sync())
+		files := onDisk(t, dir)
+		require.NoError(t, n.Close())
+		for name, data := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+		}
+		n, err = New(testConfig(dir, limits))
+		require.NoError(t, err)
+		check()
+		_, err = n.BudgetOf(strings.Repeat("x", 10_000))
+		assert.Equal(t, "user", posse.As(err).Field)
+		require.NoError(t, n.Close())
+	}
 }
 
 func TestTheSameKeyIsTheSameDecisionAlsoAtOnceAndAfterACrash(t *testing.T) {

@@ -2,8 +2,11 @@ package node
 
 import (
 	"context"
+	"errors"
 	"math"
 
+	"github.com/posse-dev/posse/dp"
+	"github.com/posse-dev/posse/dp/budget"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/node/app"
 	"github.com/posse-dev/posse/protocols/possev1"
@@ -32,7 +35,12 @@ func (s service) Reward(ctx context.Context, id string, f mechanisms.Feedback) (
 	return possev1.RewardOutcome(o), Message(o), nil
 }
 
-func (s service) Budget(context.Context) (*possev1.BudgetResponse, error) { return s.n.Budget() }
+func (s service) Budget(_ context.Context, user string) (*possev1.BudgetResponse, error) {
+	if user == "" {
+		return s.n.Budget()
+	}
+	return s.n.BudgetOf(user)
+}
 
 func actionOf(a mechanisms.Action) *possev1.Action {
 	switch a := a.(type) {
@@ -62,6 +70,36 @@ func (n *Node) Budget() (*possev1.BudgetResponse, error) {
 			Refused: a.Refused, Refusal: a.Refusal, Decisions: c.Decisions, Rewards: c.Rewards, Pending: c.Pending,
 			Version: c.Version, Foreign: c.Foreign,
 		})
+	}
+	return out, nil
+}
+
+// BudgetOf is [Node.Budget] and how one user stands: whether her next record would
+// teach in each experiment of unit user, and if not whose limit it is, how large, what
+// was spent and what is asked. It is data about her, and stays with who runs the node.
+func (n *Node) BudgetOf(user string) (*possev1.BudgetResponse, error) {
+	if err := tooLong("user", user); err != nil {
+		return nil, err
+	}
+	out, err := n.Budget()
+	if err != nil {
+		return nil, err
+	}
+	pseudonym := n.keys.Pseudonym(user)
+	amount := func(s dp.Spend) *possev1.BudgetResponse_Spend {
+		return &possev1.BudgetResponse_Spend{NanoEpsilon: s.NanoEpsilon, PicoRho: s.PicoRho, AttoDelta: s.AttoDelta}
+	}
+	for _, e := range out.GetExperiments() {
+		if e.GetUnit() != dp.User.String() {
+			continue
+		}
+		e.User = &possev1.BudgetResponse_User{Teaches: true}
+		var r *budget.Refusal
+		if err := n.guard.Check(e.GetName(), pseudonym); errors.As(err, &r) {
+			e.User = &possev1.BudgetResponse_User{Whose: r.Whose, Limit: amount(r.Limit), Spent: amount(r.Spent), Asked: amount(r.Asked)}
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

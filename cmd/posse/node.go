@@ -217,12 +217,12 @@ func (p *program) appFlags(cmd *cobra.Command) *remote {
 }
 
 // asked is a running node's own account of itself.
-func (p *program) asked(cmd *cobra.Command, at *remote) (*possev1.BudgetResponse, error) {
+func (p *program) asked(cmd *cobra.Command, at *remote, user string) (*possev1.BudgetResponse, error) {
 	client, err := at.node(cmd)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := client.Budget(cmd.Context(), connect.NewRequest(&possev1.BudgetRequest{}))
+	answer, err := client.Budget(cmd.Context(), connect.NewRequest(&possev1.BudgetRequest{User: user}))
 	if err != nil {
 		return nil, at.called(cmd.Context(), err)
 	}
@@ -281,7 +281,7 @@ func (p *program) nodeStatus() *cobra.Command {
   posse node status --app 127.0.0.1:7080 -o json`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := p.asked(cmd, at)
+			b, err := p.asked(cmd, at, "")
 			if err != nil {
 				return err
 			}
@@ -347,23 +347,55 @@ type nodeBudget struct {
 	UsersAtLimit uint64 `json:"usersAtLimit"`
 	Refused      uint64 `json:"refused"`
 	Refusal      string `json:"refusal,omitempty"` // the last one, in words
+	// User is how the user of --user stands; null where the unit is reward.
+	User *userBudget `json:"user,omitempty"`
+}
+
+// userBudget says whether a user's next record would teach, and if not why: whose
+// limit it is, how large, what was spent, and what is asked.
+type userBudget struct {
+	Teaches bool   `json:"teaches"`
+	Whose   string `json:"whose,omitempty"`
+	Limit   *spent `json:"limit,omitempty"`
+	Spent   *spent `json:"spent,omitempty"`
+	Asked   *spent `json:"asked,omitempty"`
+}
+
+func userBudgetOf(u *possev1.BudgetResponse_User) (*userBudget, string) {
+	if u == nil {
+		return nil, "the unit is reward: records are not counted by user"
+	}
+	if u.GetTeaches() {
+		return &userBudget{Teaches: true}, "her next record teaches"
+	}
+	amount := func(s *possev1.BudgetResponse_Spend) dp.Spend {
+		return dp.Spend{NanoEpsilon: s.GetNanoEpsilon(), PicoRho: s.GetPicoRho(), AttoDelta: s.GetAttoDelta()}
+	}
+	limit, used, asked := amount(u.GetLimit()), amount(u.GetSpent()), amount(u.GetAsked())
+	return &userBudget{
+		Whose: u.GetWhose(), Limit: &spent{limit.EpsilonLeft(), limit.DeltaLeft()},
+		Spent: &spent{used.Epsilon(), used.Delta()}, Asked: &spent{asked.Epsilon(), asked.Delta()},
+	}, fmt.Sprintf("her records teach no more: the limit of %s is %s, spent %s, asked now %s", u.GetWhose(), limit, used, asked)
 }
 
 func (p *program) nodeBudget() *cobra.Command {
 	var at *remote
+	var user string
 	cmd := &cobra.Command{
 		Use:   "budget",
 		Short: "Show what a running node's guard has spent of its users' privacy, and what is left",
 		Example: `  posse node budget
+  posse node budget --user alice
   posse node budget --app 127.0.0.1:7080 -o json`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := p.asked(cmd, at)
+			b, err := p.asked(cmd, at, user)
 			if err != nil {
 				return err
 			}
 			out := nodeBudgets{Node: b.GetNode(), Experiments: []nodeBudget{}}
 			var rows [][]string
+			var hers string
 			for _, e := range b.GetExperiments() {
 				used := dp.Spend{NanoEpsilon: e.GetSpentNanoEpsilon(), AttoDelta: e.GetSpentAttoDelta()}
 				limit := dp.Spend{NanoEpsilon: e.GetLimitNanoEpsilon()}
@@ -372,6 +404,11 @@ func (p *program) nodeBudget() *cobra.Command {
 					Name: e.GetName(), Unit: e.GetUnit(), Spent: spent{used.Epsilon(), used.Delta()},
 					Remaining: spent{left.EpsilonLeft(), left.DeltaLeft()}, Limit: spent{limit.EpsilonLeft(), limit.DeltaLeft()},
 					Users: e.GetUsers(), UsersAtLimit: e.GetUsersAtLimit(), Refused: e.GetRefused(), Refusal: e.GetRefusal(),
+				}
+				if user != "" {
+					var said string
+					one.User, said = userBudgetOf(e.GetUser())
+					hers += fmt.Sprintf("in %s %s\n", one.Name, said)
 				}
 				out.Experiments = append(out.Experiments, one)
 				rows = append(rows, []string{
@@ -384,10 +421,11 @@ func (p *program) nodeBudget() *cobra.Command {
 					return "No experiments yet, so nothing is spent.\n"
 				}
 				columns := []string{"EXPERIMENT", "UNIT", "SPENT", "LEFT", "LIMIT", "USERS AT LIMIT", "REFUSED"}
-				return p.cells(columns, columns[2:], rows) + "epsilon of the worst unit\n"
+				return p.cells(columns, columns[2:], rows) + "epsilon of the worst unit\n" + hers
 			})
 		},
 	}
 	at = p.appFlags(cmd)
+	cmd.Flags().StringVar(&user, "user", "", "also say whether this user's next record would teach, and if not, whose limit was reached")
 	return cmd
 }

@@ -23,7 +23,7 @@ import (
 type Node interface {
 	Decide(ctx context.Context, experiment, user, key string, c mechanisms.Context) (*possev1.DecideResponse, error)
 	Reward(ctx context.Context, id string, f mechanisms.Feedback) (possev1.RewardOutcome, string, error)
-	Budget(ctx context.Context) (*possev1.BudgetResponse, error)
+	Budget(ctx context.Context, user string) (*possev1.BudgetResponse, error)
 }
 
 // Limits of a request, beside those of the messages themselves.
@@ -114,8 +114,8 @@ func (s service) Reward(ctx context.Context, r *connect.Request[possev1.RewardRe
 	return connect.NewResponse(&possev1.RewardResponse{Outcome: outcome, Message: message}), nil
 }
 
-func (s service) Budget(ctx context.Context, _ *connect.Request[possev1.BudgetRequest]) (*connect.Response[possev1.BudgetResponse], error) {
-	b, err := s.node.Budget(ctx)
+func (s service) Budget(ctx context.Context, r *connect.Request[possev1.BudgetRequest]) (*connect.Response[possev1.BudgetResponse], error) {
+	b, err := s.node.Budget(ctx, r.Msg.GetUser())
 	if err != nil {
 		return nil, Error(err)
 	}

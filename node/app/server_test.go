@@ -44,7 +44,7 @@ func (a *answers) Reward(_ context.Context, _ string, f mechanisms.Feedback) (po
 	return possev1.RewardOutcome_LATE, "too late", a.err
 }
 
-func (a *answers) Budget(context.Context) (*possev1.BudgetResponse, error) {
+func (a *answers) Budget(context.Context, string) (*possev1.BudgetResponse, error) {
 	return &possev1.BudgetResponse{Node: "north"}, a.err
 }
 

@@ -352,6 +352,7 @@ func (x *RewardResponse) GetMessage() string {
 
 type BudgetRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // also say how this user stands, as in a Decide; empty: nobody
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -384,6 +385,13 @@ func (x *BudgetRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use BudgetRequest.ProtoReflect.Descriptor instead.
 func (*BudgetRequest) Descriptor() ([]byte, []int) {
 	return file_possev1_decision_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BudgetRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
 }
 
 type BudgetResponse struct {
@@ -465,6 +473,7 @@ type BudgetResponse_Experiment struct {
 	Released         uint64                   `protobuf:"varint,15,opt,name=released,proto3" json:"released,omitempty"` // reports released so far
 	Foreign          uint64                   `protobuf:"varint,16,opt,name=foreign,proto3" json:"foreign,omitempty"`   // records left out because their arm had been dropped
 	Standing         *BudgetResponse_Standing `protobuf:"bytes,17,opt,name=standing,proto3" json:"standing,omitempty"`  // with node.pooling partial
+	User             *BudgetResponse_User     `protobuf:"bytes,18,opt,name=user,proto3" json:"user,omitempty"`          // of the request, where the unit is user
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -618,6 +627,150 @@ func (x *BudgetResponse_Experiment) GetStanding() *BudgetResponse_Standing {
 	return nil
 }
 
+func (x *BudgetResponse_Experiment) GetUser() *BudgetResponse_User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+// User says whether a user's next record would teach. It is data about her.
+type BudgetResponse_User struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Teaches       bool                   `protobuf:"varint,1,opt,name=teaches,proto3" json:"teaches,omitempty"`
+	Whose         string                 `protobuf:"bytes,2,opt,name=whose,proto3" json:"whose,omitempty"` // where not: whose limit it is
+	Limit         *BudgetResponse_Spend  `protobuf:"bytes,3,opt,name=limit,proto3" json:"limit,omitempty"` // how large
+	Spent         *BudgetResponse_Spend  `protobuf:"bytes,4,opt,name=spent,proto3" json:"spent,omitempty"` // before
+	Asked         *BudgetResponse_Spend  `protobuf:"bytes,5,opt,name=asked,proto3" json:"asked,omitempty"` // by one record
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BudgetResponse_User) Reset() {
+	*x = BudgetResponse_User{}
+	mi := &file_possev1_decision_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BudgetResponse_User) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BudgetResponse_User) ProtoMessage() {}
+
+func (x *BudgetResponse_User) ProtoReflect() protoreflect.Message {
+	mi := &file_possev1_decision_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BudgetResponse_User.ProtoReflect.Descriptor instead.
+func (*BudgetResponse_User) Descriptor() ([]byte, []int) {
+	return file_possev1_decision_proto_rawDescGZIP(), []int{5, 1}
+}
+
+func (x *BudgetResponse_User) GetTeaches() bool {
+	if x != nil {
+		return x.Teaches
+	}
+	return false
+}
+
+func (x *BudgetResponse_User) GetWhose() string {
+	if x != nil {
+		return x.Whose
+	}
+	return ""
+}
+
+func (x *BudgetResponse_User) GetLimit() *BudgetResponse_Spend {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+func (x *BudgetResponse_User) GetSpent() *BudgetResponse_Spend {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+func (x *BudgetResponse_User) GetAsked() *BudgetResponse_Spend {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
+type BudgetResponse_Spend struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	NanoEpsilon   uint64                 `protobuf:"varint,1,opt,name=nano_epsilon,json=nanoEpsilon,proto3" json:"nano_epsilon,omitempty"`
+	PicoRho       uint64                 `protobuf:"varint,2,opt,name=pico_rho,json=picoRho,proto3" json:"pico_rho,omitempty"`
+	AttoDelta     uint64                 `protobuf:"varint,3,opt,name=atto_delta,json=attoDelta,proto3" json:"atto_delta,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BudgetResponse_Spend) Reset() {
+	*x = BudgetResponse_Spend{}
+	mi := &file_possev1_decision_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BudgetResponse_Spend) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BudgetResponse_Spend) ProtoMessage() {}
+
+func (x *BudgetResponse_Spend) ProtoReflect() protoreflect.Message {
+	mi := &file_possev1_decision_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BudgetResponse_Spend.ProtoReflect.Descriptor instead.
+func (*BudgetResponse_Spend) Descriptor() ([]byte, []int) {
+	return file_possev1_decision_proto_rawDescGZIP(), []int{5, 2}
+}
+
+func (x *BudgetResponse_Spend) GetNanoEpsilon() uint64 {
+	if x != nil {
+		return x.NanoEpsilon
+	}
+	return 0
+}
+
+func (x *BudgetResponse_Spend) GetPicoRho() uint64 {
+	if x != nil {
+		return x.PicoRho
+	}
+	return 0
+}
+
+func (x *BudgetResponse_Spend) GetAttoDelta() uint64 {
+	if x != nil {
+		return x.AttoDelta
+	}
+	return 0
+}
+
 // Standing is what the node's own noisy releases say of the shared model.
 type BudgetResponse_Standing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -634,7 +787,7 @@ type BudgetResponse_Standing struct {
 
 func (x *BudgetResponse_Standing) Reset() {
 	*x = BudgetResponse_Standing{}
-	mi := &file_possev1_decision_proto_msgTypes[7]
+	mi := &file_possev1_decision_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +799,7 @@ func (x *BudgetResponse_Standing) String() string {
 func (*BudgetResponse_Standing) ProtoMessage() {}
 
 func (x *BudgetResponse_Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_possev1_decision_proto_msgTypes[7]
+	mi := &file_possev1_decision_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +812,7 @@ func (x *BudgetResponse_Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BudgetResponse_Standing.ProtoReflect.Descriptor instead.
 func (*BudgetResponse_Standing) Descriptor() ([]byte, []int) {
-	return file_possev1_decision_proto_rawDescGZIP(), []int{5, 1}
+	return file_possev1_decision_proto_rawDescGZIP(), []int{5, 3}
 }
 
 func (x *BudgetResponse_Standing) GetPlaying() []string {
@@ -741,12 +894,13 @@ const file_possev1_decision_proto_rawDesc = "" +
 	"\x06_value\"]\n" +
 	"\x0eRewardResponse\x121\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x17.posse.v1.RewardOutcomeR\aoutcome\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"\x0f\n" +
-	"\rBudgetRequest\"\xed\x06\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"#\n" +
+	"\rBudgetRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"\xe1\t\n" +
 	"\x0eBudgetResponse\x12E\n" +
 	"\vexperiments\x18\x01 \x03(\v2#.posse.v1.BudgetResponse.ExperimentR\vexperiments\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x17\n" +
-	"\apeer_id\x18\x03 \x01(\tR\x06peerId\x1a\xb1\x04\n" +
+	"\apeer_id\x18\x03 \x01(\tR\x06peerId\x1a\xe4\x04\n" +
 	"\n" +
 	"Experiment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -766,7 +920,19 @@ const file_possev1_decision_proto_rawDesc = "" +
 	"\x10spent_atto_delta\x18\x0e \x01(\x04R\x0espentAttoDelta\x12\x1a\n" +
 	"\breleased\x18\x0f \x01(\x04R\breleased\x12\x18\n" +
 	"\aforeign\x18\x10 \x01(\x04R\aforeign\x12=\n" +
-	"\bstanding\x18\x11 \x01(\v2!.posse.v1.BudgetResponse.StandingR\bstanding\x1a\xb2\x01\n" +
+	"\bstanding\x18\x11 \x01(\v2!.posse.v1.BudgetResponse.StandingR\bstanding\x121\n" +
+	"\x04user\x18\x12 \x01(\v2\x1d.posse.v1.BudgetResponse.UserR\x04user\x1a\xd8\x01\n" +
+	"\x04User\x12\x18\n" +
+	"\ateaches\x18\x01 \x01(\bR\ateaches\x12\x14\n" +
+	"\x05whose\x18\x02 \x01(\tR\x05whose\x124\n" +
+	"\x05limit\x18\x03 \x01(\v2\x1e.posse.v1.BudgetResponse.SpendR\x05limit\x124\n" +
+	"\x05spent\x18\x04 \x01(\v2\x1e.posse.v1.BudgetResponse.SpendR\x05spent\x124\n" +
+	"\x05asked\x18\x05 \x01(\v2\x1e.posse.v1.BudgetResponse.SpendR\x05asked\x1ad\n" +
+	"\x05Spend\x12!\n" +
+	"\fnano_epsilon\x18\x01 \x01(\x04R\vnanoEpsilon\x12\x19\n" +
+	"\bpico_rho\x18\x02 \x01(\x04R\apicoRho\x12\x1d\n" +
+	"\n" +
+	"atto_delta\x18\x03 \x01(\x04R\tattoDelta\x1a\xb2\x01\n" +
 	"\bStanding\x12\x18\n" +
 	"\aplaying\x18\x01 \x03(\tR\aplaying\x12\x1b\n" +
 	"\truled_out\x18\x02 \x03(\tR\bruledOut\x12\x18\n" +
@@ -804,7 +970,7 @@ func file_possev1_decision_proto_rawDescGZIP() []byte {
 }
 
 var file_possev1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_possev1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_possev1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_possev1_decision_proto_goTypes = []any{
 	(RewardOutcome)(0),                // 0: posse.v1.RewardOutcome
 	(*DecideRequest)(nil),             // 1: posse.v1.DecideRequest
@@ -814,29 +980,35 @@ var file_possev1_decision_proto_goTypes = []any{
 	(*BudgetRequest)(nil),             // 5: posse.v1.BudgetRequest
 	(*BudgetResponse)(nil),            // 6: posse.v1.BudgetResponse
 	(*BudgetResponse_Experiment)(nil), // 7: posse.v1.BudgetResponse.Experiment
-	(*BudgetResponse_Standing)(nil),   // 8: posse.v1.BudgetResponse.Standing
-	(*Context)(nil),                   // 9: posse.v1.Context
-	(*Action)(nil),                    // 10: posse.v1.Action
-	(*Feedback)(nil),                  // 11: posse.v1.Feedback
+	(*BudgetResponse_User)(nil),       // 8: posse.v1.BudgetResponse.User
+	(*BudgetResponse_Spend)(nil),      // 9: posse.v1.BudgetResponse.Spend
+	(*BudgetResponse_Standing)(nil),   // 10: posse.v1.BudgetResponse.Standing
+	(*Context)(nil),                   // 11: posse.v1.Context
+	(*Action)(nil),                    // 12: posse.v1.Action
+	(*Feedback)(nil),                  // 13: posse.v1.Feedback
 }
 var file_possev1_decision_proto_depIdxs = []int32{
-	9,  // 0: posse.v1.DecideRequest.context:type_name -> posse.v1.Context
-	10, // 1: posse.v1.DecideResponse.action:type_name -> posse.v1.Action
-	11, // 2: posse.v1.RewardRequest.feedback:type_name -> posse.v1.Feedback
+	11, // 0: posse.v1.DecideRequest.context:type_name -> posse.v1.Context
+	12, // 1: posse.v1.DecideResponse.action:type_name -> posse.v1.Action
+	13, // 2: posse.v1.RewardRequest.feedback:type_name -> posse.v1.Feedback
 	0,  // 3: posse.v1.RewardResponse.outcome:type_name -> posse.v1.RewardOutcome
 	7,  // 4: posse.v1.BudgetResponse.experiments:type_name -> posse.v1.BudgetResponse.Experiment
-	8,  // 5: posse.v1.BudgetResponse.Experiment.standing:type_name -> posse.v1.BudgetResponse.Standing
-	1,  // 6: posse.v1.DecisionService.Decide:input_type -> posse.v1.DecideRequest
-	3,  // 7: posse.v1.DecisionService.Reward:input_type -> posse.v1.RewardRequest
-	5,  // 8: posse.v1.DecisionService.Budget:input_type -> posse.v1.BudgetRequest
-	2,  // 9: posse.v1.DecisionService.Decide:output_type -> posse.v1.DecideResponse
-	4,  // 10: posse.v1.DecisionService.Reward:output_type -> posse.v1.RewardResponse
-	6,  // 11: posse.v1.DecisionService.Budget:output_type -> posse.v1.BudgetResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	10, // 5: posse.v1.BudgetResponse.Experiment.standing:type_name -> posse.v1.BudgetResponse.Standing
+	8,  // 6: posse.v1.BudgetResponse.Experiment.user:type_name -> posse.v1.BudgetResponse.User
+	9,  // 7: posse.v1.BudgetResponse.User.limit:type_name -> posse.v1.BudgetResponse.Spend
+	9,  // 8: posse.v1.BudgetResponse.User.spent:type_name -> posse.v1.BudgetResponse.Spend
+	9,  // 9: posse.v1.BudgetResponse.User.asked:type_name -> posse.v1.BudgetResponse.Spend
+	1,  // 10: posse.v1.DecisionService.Decide:input_type -> posse.v1.DecideRequest
+	3,  // 11: posse.v1.DecisionService.Reward:input_type -> posse.v1.RewardRequest
+	5,  // 12: posse.v1.DecisionService.Budget:input_type -> posse.v1.BudgetRequest
+	2,  // 13: posse.v1.DecisionService.Decide:output_type -> posse.v1.DecideResponse
+	4,  // 14: posse.v1.DecisionService.Reward:output_type -> posse.v1.RewardResponse
+	6,  // 15: posse.v1.DecisionService.Budget:output_type -> posse.v1.BudgetResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_possev1_decision_proto_init() }
@@ -852,7 +1024,7 @@ func file_possev1_decision_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_possev1_decision_proto_rawDesc), len(file_possev1_decision_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
