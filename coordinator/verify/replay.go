@@ -12,6 +12,7 @@ import (
 	"github.com/posse-dev/posse/incentives/schedule"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/protocols/checkpoint"
+	"github.com/posse-dev/posse/protocols/experiment"
 )
 
 // replay is what the leaves so far add up to.
@@ -35,6 +36,8 @@ type replay struct {
 // experimentLog is one experiment as the log tells it.
 type experimentLog struct {
 	file        []byte
+	revision    uint64
+	budget      incentives.Credits // of the files so far
 	descriptors map[digest][]byte
 	model       mechanisms.Model
 	rounds      uint64
@@ -187,13 +190,34 @@ func (r *replay) apply(b experimentBody) {
 		r.order = append(r.order, b.Name)
 		r.describe(e, b.Descriptor, b.DescriptorBytes)
 	}
+	if e.revision++; b.Revision != e.revision {
+		r.fail("revision %d of %s follows revision %d", b.Revision, b.Name, e.revision-1)
+	}
 	e.file = b.File
+	r.funded(e, b)
 	if b.Funded > 0 {
 		r.booked(books.Order{
 			ID: fmt.Sprintf("fund/%s/%d", b.Name, r.index), Kind: books.Fund, Experiment: b.Name, Party: b.Sponsor,
 			Amount: incentives.Credits(b.Funded),
 		})
 	}
+}
+
+// funded holds what a sponsor paid in to what the file adds to the budget.
+func (r *replay) funded(e *experimentLog, b experimentBody) {
+	file, err := experiment.Read(b.Name, b.File)
+	if err != nil {
+		r.fail("the experiment's file can't be read: %v", err)
+		return
+	}
+	budget := incentives.Credits(0)
+	if file.Incentives != nil {
+		budget = file.Incentives.Budget
+	}
+	if more := budget - e.budget; incentives.Credits(b.Funded) != max(0, more) {
+		r.fail("%d was paid in, and the file adds %d to the budget", b.Funded, int64(max(0, more)))
+	}
+	e.budget = max(e.budget, budget)
 }
 
 func (r *replay) openRound(b openBody) {

@@ -35,6 +35,7 @@ type (
 	}
 	experimentBody struct {
 		Name            string `json:"name"`
+		Revision        uint64 `json:"revision"`
 		File            []byte `json:"file"`
 		Descriptor      digest `json:"descriptor"`
 		DescriptorBytes []byte `json:"descriptorBytes"`
