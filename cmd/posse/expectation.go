@@ -51,10 +51,10 @@ func (f *expectation) text(e *experiment.Experiment) string {
 		return b.String()
 	}
 	if f.Decisions < e.Horizon {
-		b.WriteString("            that can't be told from luck; more decisions were not played.\n")
+		b.WriteString("            too little, or too uncertain, to be called learning; more decisions were not played.\n")
 		return b.String()
 	}
-	b.WriteString("            that can't be told from luck: this will not learn")
+	b.WriteString("            too little, or too uncertain: this will not learn")
 	var needs []string
 	if f.NeededDecisions > 0 {
 		needs = append(needs, fmt.Sprintf("about %d decisions", f.NeededDecisions))

@@ -33,6 +33,7 @@ const (
 	decisionsMost = 1_000_000  // of one run; longer horizons are played so far
 	cellsMost     = 20_000_000 // decisions × arms of one run
 	decisionsAll  = 400_000    // of all runs of one answer, about
+	cellsAll      = 50_000_000 // decisions × arms of all runs
 	runsLeast     = 4
 	runsMost      = 20
 	doublings     = 6 // how far a forecast looks for what would be enough
@@ -136,7 +137,7 @@ func (q Question) play(ctx context.Context, e *experiment.Experiment, ways ...si
 	if played.Rounds.Trigger.Decisions == 0 { // a clock: as many rounds as the default makes
 		played.Rounds.Trigger = experiment.Trigger{Decisions: max(1, f.Decisions/50)}
 	}
-	f.Runs = uint64(min(max(decisionsAll/f.Decisions, runsLeast), runsMost))
+	f.Runs = uint64(min(max(decisionsAll/f.Decisions, runsLeast), runsMost, max(runsLeast, cellsAll/(f.Decisions*int64(len(e.Problem.Arms))))))
 	cost := incentives.Credits(0)
 	if e.Incentives != nil {
 		cost = e.Incentives.Reserve * 2 / 5
