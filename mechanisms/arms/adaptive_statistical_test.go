@@ -258,3 +258,46 @@ func TestRobustUCBLearnsHeavyTails(t *testing.T) {
 		assert.ErrorContains(t, err, name[:6], name)
 	}
 }
+
+// The private robust UCB keeps one bound for the whole run, which its noise is made for,
+// and hardly learns within a hundred thousand pulls: the reference that elimination beats.
+func TestPrivateRobustUCBIsWorseThanElimination(t *testing.T) {
+	w := newHeavy(1, 0.9, 0.7, 0.5, 0.3, 0.1)
+	const horizon = 60_000
+	s := mechanisms.Settings{Kind: "arms", Arms: names(5), Horizon: horizon, Moment: &mechanisms.Moment{Order: 2, Bound: w.bound}, Privacy: private(dp.Silo, big.NewRat(1, 1), 1)}
+	p := must(NewPrivateRobustUCB(s))
+	src, lost, slot := noise.NewSeeded(3), 0.0, uint64(0)
+	law := must(noise.NewDiscreteLaplace(p.layout[1].Num, p.layout[1].Den))
+	var m mechanisms.Model
+	var d mechanisms.Descriptor
+	for m.Version < 60 {
+		d = must(p.Plan(d, m, 1))
+		win, set := must(p.Open(d)), p.layout.Empty()
+		require.InDelta(t, p.bound, must(decodePlan(d.Plan, 5)).bound, 0, "one bound")
+		require.NoError(t, set.Merge(must(win.Slots(slot, 1000))))
+		for range 1000 {
+			a, _, err := win.Choose(slot, mechanisms.None{}, src)
+			require.NoError(t, err)
+			require.NoError(t, set.Add(must(win.Record(nil, mechanisms.None{}, a, mechanisms.Reward{X: w.reward(int(a.(mechanisms.Arm)), src)}))))
+			lost += w.means[0] - w.means[a.(mechanisms.Arm)]
+			slot++
+		}
+		require.NoError(t, noise.Add(set.Blocks[1].Sum, law, src))
+		m.Version++
+		m.Parts = append(m.Parts, mechanisms.Part{Descriptor: d, Releases: 1, Sum: set})
+	}
+	elimination, _ := w.run(t, 1, horizon, 3, kappa(0.1, dp.Silo, big.NewRat(1, 1)))
+	t.Logf("%.0f, elimination %.0f of %.0f", lost, elimination, 0.4*horizon)
+	assert.Greater(t, lost, 3*elimination)
+	summary := must(p.Summary(m, d))
+	assert.Equal(t, "theory", summary.Bonus)
+	for name, change := range map[string]func(*mechanisms.Settings){
+		"theory": func(s *mechanisms.Settings) { s.Bonus = "tuned" }, "reward.moment": func(s *mechanisms.Settings) { s.Moment, s.Range = nil, &mechanisms.Range{High: 1} },
+		"local": func(s *mechanisms.Settings) { s.Privacy = private(dp.Local, big.NewRat(1, 1), 1) },
+	} {
+		bad := s
+		change(&bad)
+		_, err := NewPrivateRobustUCB(bad)
+		assert.ErrorContains(t, err, name)
+	}
+}

@@ -3,7 +3,7 @@
 //
 // [NewElimination] is the policy that many nodes learn together under a privacy
 // model: robust elimination with public quotas; [NewSharedUniform] is its baseline,
-// which drops nothing. [NewAdaptiveUCB], [NewAdaptiveKLUCB] and
+// which drops nothing. [NewPrivateRobustUCB] is a reference that it beats. [NewAdaptiveUCB], [NewAdaptiveKLUCB] and
 // [NewPrivateSuccessiveElimination] do the same for rewards of a range, and
 // [NewLocalUCB] where every record is randomised on its own; a [Solo] is one of these
 // in one process and without privacy. Nodes that differ lean on the shared model only

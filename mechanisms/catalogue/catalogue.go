@@ -52,6 +52,10 @@ func Default() Catalogue {
 		{Name: "successive-elimination", Kind: "arms", Paper: "Even-Dar, Mannor and Mansour 2006", Learner: learner(arms.NewSuccessiveElimination)},
 		{Name: "robust-ucb", Kind: "arms", Paper: "Bubeck, Cesa-Bianchi and Lugosi 2013", Learner: learner(arms.NewRobustUCB)},
 		{
+			Name: "dp-robust-ucb", Kind: "arms", Paper: "Tao, Wu, Zhao and Wang 2022, DPRUCB", Models: []dp.Model{dp.Silo},
+			Shared: shared(arms.NewPrivateRobustUCB), Learner: learner(arms.NewSoloPrivateRobustUCB),
+		},
+		{
 			Name: "adap-ucb", Kind: "arms", Paper: "Azize and Basu 2022, AdaP-UCB", Models: []dp.Model{dp.Silo},
 			Shared: shared(arms.NewAdaptiveUCB), Learner: learner(arms.NewSoloAdaptiveUCB),
 		},

@@ -8,10 +8,11 @@
 // so that regret and the moment bounds of heavy-tailed policies are known
 // instead of estimated.
 //
-// Generators ([Bernoulli], [Gaussian], [Pareto], [StudentT], [Lognormal],
-// [Solver]) draw from laws; [Table], [Deck] and [Logged] draw from rows that
+// Generators ([Bernoulli], [Gaussian], [Pareto], [StudentT], [Lognormal], [Stable],
+// [Mixture], [Solver]) draw from laws; [Table], [Deck] and [Logged] draw from rows that
 // somebody recorded. A [Contextual] world shows features before the decision:
-// [Linear], with one of the [Noise] laws. Reading such rows from files is in simnet/dataset: this
-// package does no input or output, and its only randomness is the source that
-// is handed in. Start at [ChoosingASolver], the world of the demo.
+// [Linear], with one of the [Noise] laws. An [MDP] moves a user through the states of
+// an episode: [NewRiverSwim], [NewChain], [NewRandomMDP], [NewDosing], [NewQueue].
+// Reading recorded rows from files is in simnet/dataset: this package does no input or
+// output, and its only randomness is the source that is handed in. Start at [ChoosingASolver], the world of the demo.
 package environment

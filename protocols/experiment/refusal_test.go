@@ -299,7 +299,7 @@ func TestWhatNoFieldMayContainIsRefused(t *testing.T) {
 func TestPoliciesWithoutPrivateSumsAreRefusedWithWhatIsAllowed(t *testing.T) {
 	for _, name := range []string{"ucb1", "thompson-beta", "thompson-gaussian"} {
 		for model, allowed := range map[string]string{
-			"silo": "robust-elimination | uniform | adap-ucb | adap-klucb | dp-se", "local": "robust-elimination | uniform | ldp-ucb",
+			"silo": "robust-elimination | uniform | dp-robust-ucb | adap-ucb | adap-klucb | dp-se", "local": "robust-elimination | uniform | ldp-ucb",
 		} {
 			text := strings.Replace(dosing, "robust-elimination", name, 1)
 			_, err := Read("f", []byte(strings.Replace(text, "model: silo", "model: "+model, 1)))
