@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"math"
+	"math/rand/v2"
 	"strconv"
 
 	"github.com/posse-dev/posse"
@@ -19,8 +20,8 @@ func assumed(e *experiment.Experiment, effect float64) (w environment.World, sca
 	k := len(e.Problem.Arms)
 	means := func(best, worst float64) []float64 {
 		out := make([]float64, k)
-		for a := range out {
-			out[a] = best - (best-worst)*float64(a)/float64(k-1)
+		for a, rank := range rand.New(rand.NewPCG(1, 1)).Perm(k) { // the order of arms must not help who takes turns
+			out[a] = best - (best-worst)*float64(rank)/float64(k-1)
 		}
 		return out
 	}
