@@ -384,9 +384,67 @@ func TestCostStaysWithinWolseysBoundOfTheOptimum(t *testing.T) {
 			before -= pick.gain
 		}
 		bound := 1 + math.Log(float64(reference.target)/float64(before))
-		cost := settleMust(s.rule, s.offers).SocialCost
-		assert.LessOrEqual(t, float64(cost), float64(m.cheapestCover(reference.target))*bound*(1+1e-9)+1e-9)
+		cost, optimum := settleMust(s.rule, s.offers).SocialCost, float64(m.cheapestCover(reference.target))
+		assert.LessOrEqual(t, float64(cost), optimum*bound*(1+1e-9)+1e-9)
+		// The first picks that reach (1 − ε) of the target cost at most 1 + ln 1/ε optima.
+		for _, epsilon := range []float64{0.05, 0.2, 1 / math.E, 0.7} {
+			spent, left := int64(0), float64(reference.target)
+			for _, pick := range picks {
+				if left <= epsilon*float64(reference.target) {
+					break
+				}
+				spent, left = spent+pick.bid, left-float64(pick.gain)
+			}
+			assert.LessOrEqual(t, float64(spent), optimum*(1+math.Log(1/epsilon))*(1+1e-9)+1e-9, "ε %v", epsilon)
+		}
 	})
+}
+
+// What is not bought costs regret at most 1/√β (Abbasi-Yadkori et al. 2011, lemma 12):
+// for A ⪯ B, xᵀA⁻¹x ≤ (det B/det A)·xᵀB⁻¹x. With A the bought and B all information,
+// confidence radii are wider by at most 1/√(determinant ratio).
+func TestWidthsOfWhatIsBoughtAreWithinTheDeterminantRatio(t *testing.T) {
+	widened := 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawScene(t)
+		if s.rule.Prior.Diagonal() {
+			return
+		}
+		out := settleMust(s.rule, s.offers)
+		m, _, err := s.rule.open(s.offers)
+		require.NoError(t, err)
+		if len(m.offers) == 0 {
+			return
+		}
+		bought, all := m.pool.start(), m.pool.start()
+		for i, o := range m.offers {
+			all.add(i)
+			if slices.Contains(out.Winners, o.Node) {
+				bought.add(i)
+			}
+		}
+		inverseA, okA := m.pool.inverse(bought.a)
+		inverseB, okB := m.pool.inverse(all.a)
+		require.True(t, okA && okB)
+		d := m.pool.d
+		x := rapid.SliceOfN(rapid.Float64Range(-1, 1), d, d).Draw(t, "x")
+		width := func(inverse []float64) (w float64) {
+			for i := range d {
+				for j := range d {
+					w += x[i] * x[j] * inverse[min(i, j)*d+max(i, j)]
+				}
+			}
+			return w
+		}
+		a, b := width(inverseA), width(inverseB)
+		if a > 1e-9 {
+			assert.LessOrEqual(t, a*out.DeterminantRatio, b*(1+1e-6)+1e-12)
+		}
+		if a > b*(1+1e-6) {
+			widened++
+		}
+	})
+	assert.Positive(t, widened)
 }
 
 // cheapestCover tries all subsets. Sets within the rounding of the target count.
