@@ -73,6 +73,7 @@ func Default() Catalogue {
 		},
 		{Name: "lin-ucb", Kind: "linear", Paper: "Li, Chu, Langford and Schapire 2010", Learner: linearLearner(linear.NewLinUCB)},
 		{Name: "lin-ts", Kind: "linear", Paper: "Agrawal and Goyal 2013", Learner: linearLearner(linear.NewLinTS)},
+		{Name: "hvt-ucb", Kind: "linear", Paper: "Wang, Zhang, Zhao and Zhou 2025, Hvt-UCB", Learner: hvt},
 		{
 			Name: "dp-linucb", Kind: "linear", Paper: "Shariff and Sheffet 2018; Zhou and Chowdhury 2024", Models: []dp.Model{dp.Silo},
 			Shared: shared(linear.NewPrivateLinUCB), Learner: oful,
@@ -134,6 +135,16 @@ func linearLearner[L mechanisms.Learner[mechanisms.Features, mechanisms.Arm, mec
 // oful is what the private linear policies are in one process and without privacy.
 func oful(s mechanisms.Settings) (mechanisms.Policy, error) {
 	return linearPolicy(s, func(p linear.Problem) (*linear.OFUL, error) { return linear.NewOFUL(p, s.Moment) })
+}
+
+func hvt(s mechanisms.Settings) (mechanisms.Policy, error) {
+	if s.Moment == nil {
+		return nil, &posse.Error{
+			Code: posse.InvalidArgument, Reason: "FIELD_MISSING", Field: "reward.moment",
+			Message: "reward.moment: required by policy hvt-ucb", Hint: "declare reward.moment, or choose lin-ucb",
+		}
+	}
+	return linearPolicy(s, func(p linear.Problem) (*linear.HvtUCB, error) { return linear.NewHvtUCB(p, *s.Moment) })
 }
 
 func linearPolicy[L mechanisms.Learner[mechanisms.Features, mechanisms.Arm, mechanisms.Reward]](s mechanisms.Settings, make func(linear.Problem) (L, error)) (mechanisms.Policy, error) {

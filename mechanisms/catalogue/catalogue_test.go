@@ -70,7 +70,7 @@ var foreign = []mechanisms.Action{mechanisms.Arm(-1), mechanisms.Arm(4), mechani
 
 // historic policies keep a part that depends on the order of records.
 var historic = []string{
-	"robust-elimination", "exp3", "explore-then-commit", "successive-elimination", "robust-ucb", "adap-ucb", "adap-klucb", "dp-se", "ldp-ucb", "dp-robust-ucb",
+	"robust-elimination", "exp3", "explore-then-commit", "successive-elimination", "robust-ucb", "adap-ucb", "adap-klucb", "dp-se", "ldp-ucb", "dp-robust-ucb", "hvt-ucb",
 }
 
 // episodic policies play one arm for a while and learn from nothing else.
@@ -81,7 +81,7 @@ func takes(name string, moment bool) bool {
 	switch name {
 	case "robust-elimination", "uniform", "dp-linucb", "ldp-linucb":
 		return true
-	case "robust-ucb", "dp-robust-ucb":
+	case "robust-ucb", "dp-robust-ucb", "hvt-ucb":
 		return moment
 	default:
 		return !moment
@@ -264,6 +264,10 @@ func TestEpisodicPoliciesAnswerEpisodes(t *testing.T) {
 }
 
 func TestLinearPoliciesNeedFeaturesAndARange(t *testing.T) {
+	hvt, err := catalogue.Default().Find("hvt-ucb")
+	require.NoError(t, err)
+	_, err = hvt.Learner(settings(2, nil, nil))
+	assert.ErrorContains(t, err, "reward.moment")
 	for _, name := range []string{"lin-ucb", "lin-ts"} {
 		e, err := catalogue.Default().Find(name)
 		require.NoError(t, err)

@@ -3,8 +3,8 @@
 //
 // [NewPrivateLinUCB] and [NewLocalLinUCB] are learnt by many nodes together, under
 // silo and local privacy; nodes that differ lean on their own noisy sums once these
-// can tell ([Shared.Own]). [NewLinUCB], [NewLinTS] and [NewOFUL], which also takes
-// heavy tails, are learners for one process.
+// can tell ([Shared.Own]). [NewLinUCB], [NewLinTS], [NewOFUL] and [NewHvtUCB] are learners
+// for one process, the last two also for heavy tails.
 //
 // Gram matrices and vectors are exact integers, as everything that adds up; what is
 // solved with them is a Cholesky factor, which learners keep by rank-one updates.

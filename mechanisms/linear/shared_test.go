@@ -430,6 +430,39 @@ func TestOFULTakesHeavyTails(t *testing.T) {
 	}
 }
 
+// One-pass Huber regression learns where least squares is thrown off: rewards with an
+// index of 1.3, of which single ones are larger than all signal.
+func TestHvtUCBLearnsInOnePass(t *testing.T) {
+	w := must(environment.NewLinear(0, environment.Skewed{Shape: 1.3, Scale: 0.3}, []float64{0.5, 0, 0}, []float64{-0.5, 0, 0}))
+	moment := mechanisms.Moment{Order: 1.25, Bound: environment.Skewed{Shape: 1.3, Scale: 0.3}.Central(1.25)}
+	huber := func(p Problem) (learner, error) { p.Range = nil; return NewHvtUCB(p, moment) }
+	plain := func(p Problem) (learner, error) {
+		p.Range, p.Clip = &mechanisms.Range{Low: -1e4, High: 1e4}, true
+		return NewLinUCB(p)
+	}
+	blind := func(p Problem) (learner, error) { l, err := huber(p); return random2{l}, err }
+	mean, _ := regret(t, w, huber, 4000, 6, false)
+	squares, _ := regret(t, w, plain, 4000, 6, false)
+	none, _ := regret(t, w, blind, 4000, 6, false)
+	t.Logf("Huber %.0f, least squares %.0f of %.0f", mean, squares, none)
+	assert.Less(t, mean, 0.3*none)
+	assert.Greater(t, squares, 2*mean)
+	for field, change := range map[string]func(*Problem){
+		"reward.range": func(p *Problem) { p.Range = &mechanisms.Range{High: 1} }, "policy.params.bonus": func(p *Problem) { p.Bonus = "tight" },
+		"policy.params.kappa": func(p *Problem) { p.Kappa = 99 }, "policy.params.v": func(p *Problem) { p.Params = mechanisms.Params{"v": 1} },
+		"policy.params.lambda": func(p *Problem) { p.Params = mechanisms.Params{"lambda": -1} }, "problem.arms": func(p *Problem) { p.Arms = 0 },
+	} {
+		p := flat(2, 3, 100)
+		change(&p)
+		_, err := NewHvtUCB(p, moment)
+		var e *posse.Error
+		require.True(t, errors.As(err, &e), field)
+		assert.Equal(t, field, e.Field)
+	}
+	_, err := NewHvtUCB(flat(2, 3, 100), mechanisms.Moment{Order: 1, Bound: 1})
+	assert.Error(t, err)
+}
+
 type random2 struct{ learner }
 
 func (r random2) Choose(_ mechanisms.Round, _ mechanisms.Features, src noise.Source) (mechanisms.Arm, float64, error) {
