@@ -11,25 +11,29 @@ import (
 	"github.com/posse-dev/posse/dp/noise"
 )
 
-// Calibrate, charge, release, and read what was lost: all of it without Posse.
+// Calibrate, charge, release, and read the odometer: all of it without Posse.
 func Example() {
 	params, _ := dp.NewParams("1", "1e-6")
 	kind, limit, _ := account.FilterLimit(params) // (1, 1e-6) as a limit in ρ
 	filter, _ := budget.NewFilter(kind, limit, "the survey")
+	quarter := dp.Spend{PicoRho: limit.PicoRho / 4} // four releases of one size
+	odometer, _ := budget.NewLadder(quarter, 0.9e-6)
 
-	spend := dp.Spend{PicoRho: limit.PicoRho / 4} // four releases of one size
-	sensitivity2 := big.NewInt(1)                 // counts: one person changes one of them by 1
-	gaussian, _ := noise.GaussianFor(sensitivity2, spend)
+	sensitivity2 := big.NewInt(1) // counts: one person changes one of them by 1
+	gaussian, _ := noise.GaussianFor(sensitivity2, quarter)
+	spend := gaussian.SpendBig(sensitivity2)
 
-	permit, _ := filter.Charge(gaussian.SpendBig(sensitivity2)) // before anything is drawn
+	permit, _ := filter.Charge(spend) // before anything is drawn
 	counts := []int64{120, 80, 45}
 	if err := permit.AddGaussian(counts, sensitivity2, gaussian, noise.Secure{}); err != nil {
 		fmt.Println(err)
 	}
-	epsilon, _ := account.ZCDPEpsilon(filter.Spent().Rho(), 0.9e-6)
-	fmt.Printf("deviation %.1f, lost so far ε = %.3f, left %s\n", sqrt(gaussian.Variance()), epsilon, filter.Remaining())
+	_ = odometer.Add(spend)
+	rho, delta := odometer.Bound()
+	epsilon, _ := account.ZCDPEpsilon(rho, delta)
+	fmt.Printf("deviation %.1f, lost so far ε %.3f, left %s\n", sqrt(gaussian.Variance()), epsilon, filter.Remaining())
 	// Output:
-	// deviation 9.1, lost so far ε = 0.478, left ρ 0.018097216758, δ 1e-07
+	// deviation 9.1, lost so far ε 0.490, left ρ 0.018097216758, δ 1e-07
 }
 
 // A release without a charge is refused.

@@ -1,6 +1,7 @@
 package simnet_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -358,4 +359,38 @@ func TestAttackedOffers(t *testing.T) {
 		bytes[fmt.Sprintf("%x", g.layout.Claim(out).Encode())] = true
 	}
 	assert.Len(t, bytes, 1)
+}
+
+// Whoever sees only how many bytes a report and an offer have learns nothing: numbers
+// have a fixed width. Planted is the width that each number needs.
+func TestAttackedSizes(t *testing.T) {
+	g := aim(t, "model: silo, unit: user, epsilon: 1, maxContributions: 2, arrival: private")
+	size := func(varying bool) audit.View {
+		return func(with bool, src noise.Source) float64 {
+			keeper, raw := g.keeper(), g.layout.Empty()
+			for user := range byte(40) { // enough that her records are seen beside the noise
+				for range 2 {
+					_, _, err := keeper.Admit("attacked", 0, [16]byte{user})
+					must(err)
+					if with {
+						must(raw.Add(g.record(1)))
+					}
+				}
+			}
+			permit, _, err := keeper.Permit("attacked", 0)
+			must(err)
+			out, err := g.layout.Release(raw, permit, src)
+			must(err)
+			if !varying {
+				return float64(len(out.Encode()) + len(g.layout.Claim(out).Encode()))
+			}
+			bytes := 0
+			for _, x := range out.Block("sum") {
+				bytes += len(binary.AppendVarint(nil, x))
+			}
+			return float64(bytes)
+		}
+	}
+	// forty users at once, so that the planted width shows: still nothing is seen of the real one
+	attack(t, 400, 0.01, 500, size(false), size(true))
 }
