@@ -128,3 +128,40 @@ func TestParametersThatAPolicyDoesNotHaveAreRefused(t *testing.T) {
 		assert.Equal(t, row.field, e.Field, name)
 	}
 }
+
+// What parameters do: a decaying ε stops exploring, a cold softmax is greedy, c widens
+// KL-UCB, and σ Thompson sampling.
+func TestParametersOfBaselines(t *testing.T) {
+	with := func(params mechanisms.Params) Problem { return Problem{Arms: 2, Horizon: 1000, Params: params} }
+	constant := must(NewEpsilonGreedy(with(mechanisms.Params{"epsilon": 0.4})))
+	decaying := must(NewEpsilonGreedy(with(mechanisms.Params{"decay": 1, "c": 2, "d": 0.5})))
+	assert.Equal(t, 0.4, constant.exploration(1_000_000))
+	assert.Equal(t, 1.0, decaying.exploration(16))
+	assert.InDelta(t, 2*2/(0.25*64), decaying.exploration(64), 1e-15)
+
+	cold := must(NewSoftmax(with(mechanisms.Params{"tau": 1e-6})))
+	kl, wide := must(NewKLUCB(with(nil))), must(NewKLUCB(with(mechanisms.Params{"c": 10})))
+	narrow := must(NewThompsonGaussian(with(mechanisms.Params{"sigma": 1e-6})))
+	for _, p := range []learner{cold, kl, wide, narrow} {
+		for i := range 30 {
+			tell(t, p, 0, 0.6)
+			if i < 8 {
+				tell(t, p, 1, 0.4)
+			}
+		}
+	}
+	for i := range uint64(50) {
+		assert.Equal(t, 0, choose(t, cold, 100+i))
+		assert.Equal(t, 0, choose(t, narrow, 100+i))
+	}
+	assert.Equal(t, 0, choose(t, kl, 3), "ln 3 over 8 pulls reaches less than 0.6")
+	assert.Equal(t, 1, choose(t, wide, 100))
+	for name, err := range map[string]error{
+		"epsilon": second(NewEpsilonGreedy(with(mechanisms.Params{"epsilon": 2}))), "tau": second(NewSoftmax(with(mechanisms.Params{"tau": 0}))),
+		"c": second(NewKLUCB(with(mechanisms.Params{"c": -1}))), "sigma": second(NewThompsonGaussian(with(mechanisms.Params{"sigma": 0}))),
+	} {
+		assert.ErrorContains(t, err, "policy.params."+name)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -9,19 +9,27 @@ import (
 
 // KLUCB plays each arm once, and then the arm of the largest
 //
-//	max{q ∈ [mean, 1]: n·kl(mean, q) ≤ ln t}
+//	max{q ∈ [mean, 1]: n·kl(mean, q) ≤ ln t + c·ln ln t}
 //
 // with the relative entropy kl of two coins, rewards scaled to [0, 1]. Its regret
-// has the best constant for coins. Source: Garivier and Cappé 2011, with c = 0.
-type KLUCB struct{ tried }
+// has the best constant for coins. Source: Garivier and Cappé 2011, algorithm 1.
+type KLUCB struct {
+	tried
+	c float64
+}
 
-// NewKLUCB returns the policy. It needs a range; errors name the field.
+// NewKLUCB returns the policy. Its parameter is c in [0, 10], 0 unless given (theorem 1
+// has 3). It needs a range; errors name the field.
 func NewKLUCB(p Problem) (*KLUCB, error) {
-	p, err := needRange("kl-ucb", p)
+	p, err := needRange("kl-ucb", p, "c")
 	if err != nil {
 		return nil, err
 	}
-	return &KLUCB{tried{tally: newTally(p)}}, nil
+	c, err := p.Params.Get("c", 0, 0, 10)
+	if err != nil {
+		return nil, err
+	}
+	return &KLUCB{tried{tally: newTally(p)}, c}, nil
 }
 
 // Choose returns the arm with the largest index; propensity 1.
@@ -30,6 +38,9 @@ func (k *KLUCB) Choose(round mechanisms.Round, _ mechanisms.None, _ noise.Source
 		return mechanisms.Arm(k.unseen), 1, nil
 	}
 	budget := math.Log(float64(round.T))
+	if k.c > 0 {
+		budget += k.c * math.Log(math.Max(1, budget))
+	}
 	best, at := -1.0, 0
 	for a := range k.n {
 		// an arm that can't reach the best so far needs no search

@@ -7,20 +7,26 @@ import (
 	"github.com/posse-dev/posse/mechanisms"
 )
 
-// temperature is τ of softmax, on rewards scaled to [0, 1]. Source: policies 17.1.
-const temperature = 0.1
-
 // Softmax plays each arm once, and then arm a with a probability proportional to
-// exp(mean/τ), τ = 0.1. Its regret is linear. Source: policies 17.1.
-type Softmax struct{ tried }
+// exp(mean/τ), means of rewards scaled to [0, 1]. Its regret is linear.
+// Source: policies 17.1.
+type Softmax struct {
+	tried
+	temperature float64 // τ
+}
 
-// NewSoftmax returns the policy. It needs a range; errors name the field.
+// NewSoftmax returns the policy. Its parameter is tau in [1e-6, 1e6], 0.1 unless given.
+// It needs a range; errors name the field.
 func NewSoftmax(p Problem) (*Softmax, error) {
-	p, err := needRange("softmax", p)
+	p, err := needRange("softmax", p, "tau")
 	if err != nil {
 		return nil, err
 	}
-	return &Softmax{tried{tally: newTally(p)}}, nil
+	tau, err := p.Params.Get("tau", 0.1, 1e-6, 1e6)
+	if err != nil {
+		return nil, err
+	}
+	return &Softmax{tried{tally: newTally(p)}, tau}, nil
 }
 
 // Choose returns an arm and its exact propensity.
@@ -43,5 +49,5 @@ func (s *Softmax) Choose(_ mechanisms.Round, _ mechanisms.None, src noise.Source
 
 // weight is exp((mean − best)/τ): without the largest mean it could overflow.
 func (s *Softmax) weight(a int, best float64) float64 {
-	return math.Exp((s.mean(a) - best) / temperature)
+	return math.Exp((s.mean(a) - best) / s.temperature)
 }

@@ -10,16 +10,24 @@ import (
 )
 
 // ThompsonGaussian plays each arm once and then an arm with the probability that
-// it is best under N(mean, σ²/n), σ half the range. Source: policies 17.1.
-type ThompsonGaussian struct{ tried }
+// it is best under N(mean, σ²/n). Source: policies 17.1.
+type ThompsonGaussian struct {
+	tried
+	sigma float64 // of rewards scaled to [0, 1]
+}
 
-// NewThompsonGaussian returns the policy. It needs a range; errors name the field.
+// NewThompsonGaussian returns the policy. Its parameter is sigma in [1e-6, 100] times
+// the range, 0.5 unless given. It needs a range; errors name the field.
 func NewThompsonGaussian(p Problem) (*ThompsonGaussian, error) {
-	p, err := needRange("thompson-gaussian", p)
+	p, err := needRange("thompson-gaussian", p, "sigma")
 	if err != nil {
 		return nil, err
 	}
-	return &ThompsonGaussian{tried{tally: newTally(p)}}, nil
+	sigma, err := p.Params.Get("sigma", 0.5, 1e-6, 100)
+	if err != nil {
+		return nil, err
+	}
+	return &ThompsonGaussian{tried{tally: newTally(p)}, sigma}, nil
 }
 
 // Choose draws one sample of each arm's posterior and plays the largest. The
@@ -46,5 +54,5 @@ func (t *ThompsonGaussian) Choose(round mechanisms.Round, _ mechanisms.None, src
 }
 
 func (t *ThompsonGaussian) posterior(a int, src noise.Source) distuv.Normal {
-	return distuv.Normal{Mu: t.mean(a), Sigma: 0.5 / math.Sqrt(float64(t.n[a])), Src: src}
+	return distuv.Normal{Mu: t.mean(a), Sigma: t.sigma / math.Sqrt(float64(t.n[a])), Src: src}
 }
