@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posse-dev/posse/mechanisms/catalogue"
 	"github.com/posse-dev/posse/protocols/experiment"
 	"github.com/posse-dev/posse/simnet"
 )
@@ -28,6 +29,10 @@ func TestReferenceOfExperimentFiles(t *testing.T) {
 func TestReferenceOfCommands(t *testing.T) {
 	openSources(t, func(string) {})
 	compareGenerated(t, "docs/reference/cli.md", commandsPage(t, buildPosse(t, t.TempDir())))
+}
+
+func TestReferenceOfPolicies(t *testing.T) {
+	compareGenerated(t, "docs/reference/policies.md", policiesPage())
 }
 
 func TestReferenceOfScenarios(t *testing.T) {
@@ -60,10 +65,48 @@ their decimal text and stay exact. Money is in credits with at most six decimals
 A running experiment takes a change of the fields marked *may change*; ` + "`privacy.epsilon`" + ` may only fall and ` + "`incentives.budget`" + ` only grow.
 For anything else create a new experiment.
 
-Not every combination is built yet. What is not is refused with a reason: today ` + "`silo`" + ` and ` + "`local`" + ` learn with ` + "`robust-elimination`" + `
-or ` + "`uniform`" + `, with discrete Laplace noise.
+Not every combination is built yet. What is not is refused with a reason: today ` + "`silo`" + ` and ` + "`local`" + ` learn with the policies that
+[name them](policies.md), with discrete Laplace noise or random signs.
 `)
 	b.WriteString(fieldTables(experiment.Fields()))
+	return b.String()
+}
+
+// policiesPage is the catalogue, a table for each kind of problem.
+func policiesPage() string {
+	var b strings.Builder
+	b.WriteString(`# Policies
+
+<!-- Made from the code by ` + "`make golden`" + `; a change here is lost. -->
+
+Under *many nodes* stand the privacy models in which nodes learn a policy together; every policy also learns in one process, as a Go library and, for ` + "`arms`" + `,
+in simulations. An experiment file knows the kind ` + "`arms`" + ` as yet: the other two are a library.
+
+**Which radius.** ` + "`theory`" + ` has the constants of the source, ` + "`tight`" + ` the smallest that a guarantee is known for, and ` + "`tuned`" + ` is κ times tight and has
+no guarantee. Published constants explore for ever: with them five heavy-tailed arms are all in play after 100,000 decisions. ` + "`robust-elimination`" + `,
+the private linear and the episodic policies have all three; ` + "`robust-ucb`" + ` too. ` + "`adap-ucb`, `adap-klucb`" + `: theory (α 3.1) and tuned (α = κ). ` + "`dp-se`," + `
+` + "`dp-robust-ucb`" + `: theory. ` + "`ldp-ucb`" + `: tight and tuned. ` + "`lin-ucb`" + `: tuned (α = κ, 1 unless given) and theory.
+
+**What rewards.** ` + "`robust-elimination`, `uniform`" + `, the private linear and the episodic policies take a range or a moment; ` + "`robust-ucb`, `dp-robust-ucb`" + ` and
+` + "`hvt-ucb`" + ` a moment; all others a range.
+`)
+	title := map[string]string{"arms": "Arms", "linear": "Arms with features", "episodic": "Episodes"}
+	for _, kind := range []string{"arms", "linear", "episodic"} {
+		fmt.Fprintf(&b, "\n## %s\n\n| policy | many nodes | source |\n|---|---|---|\n", title[kind])
+		for _, e := range catalogue.Default() {
+			if e.Kind != kind {
+				continue
+			}
+			var models []string
+			for _, m := range e.Models {
+				models = append(models, m.String())
+			}
+			if models == nil {
+				models = []string{"–"}
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", e.Name, strings.Join(models, ", "), e.Paper)
+		}
+	}
 	return b.String()
 }
 
