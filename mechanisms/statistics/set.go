@@ -71,19 +71,42 @@ func (s *Set) Merge(o *Set) error {
 	if !s.SameShape(o) {
 		return ErrShape
 	}
-	for i, b := range o.Blocks {
-		for k, v := range b.Sum {
-			if _, err := add(s.Blocks[i].Sum[k], v); err != nil {
-				return fmt.Errorf("block %q: %w", b.Name, err)
-			}
-		}
+	if s == o {
+		o = o.Clone()
 	}
 	for i, b := range o.Blocks {
-		for k, v := range b.Sum {
-			s.Blocks[i].Sum[k] += v
+		if !gather(s.Blocks[i].Sum, b.Sum) {
+			for k := range i + 1 { // what was added comes off again, exactly
+				scatter(s.Blocks[k].Sum, o.Blocks[k].Sum)
+			}
+			return fmt.Errorf("block %q: %w", b.Name, ErrOverflow)
 		}
 	}
 	return nil
+}
+
+// gather adds b to a and reports whether all sums are in (−2^62, 2^62) and none
+// wrapped, as [add] says of one. There is no branch for each number: one is in [−2^62,
+// 2^62) where its two highest bits are equal.
+func gather(a, b []int64) bool {
+	var out int64
+	lowest := int64(0)
+	a = a[:len(b)]
+	for k, y := range b {
+		x := a[k]
+		r := x + y
+		a[k] = r
+		out |= (x^r)&(y^r) | (r ^ r<<1)
+		lowest = min(lowest, r)
+	}
+	return out >= 0 && lowest > -MaxSum
+}
+
+// scatter takes b off a; with [gather] before it a is as it was, wrapped or not.
+func scatter(a, b []int64) {
+	for k, y := range b {
+		a[k] -= y
+	}
 }
 
 // Add adds one record. It changes nothing when it returns an error. A record may

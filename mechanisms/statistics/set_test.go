@@ -213,3 +213,30 @@ func TestVariancesAreRoundedUpWhereTheyDoNotFit(t *testing.T) {
 	_, _, ok = Variance(new(big.Rat))
 	assert.False(t, ok)
 }
+
+// The check of many sums at once agrees with that of one, at every edge.
+func TestManySumsAreCheckedAsOneIs(t *testing.T) {
+	edges := []int64{0, 1, -1, MaxSum, MaxSum - 1, MaxSum + 1, -MaxSum, 1 - MaxSum, -MaxSum - 1, MaxSum / 2, -MaxSum / 2, math.MaxInt64, math.MinInt64, math.MinInt64 + 1}
+	for _, a := range edges {
+		for _, b := range edges {
+			_, err := add(a, b)
+			assert.Equal(t, err == nil, gather([]int64{0, a, 3}, []int64{0, b, 4}), "%d + %d", a, b)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := rapid.Int64().Draw(t, "a"), rapid.Int64().Draw(t, "b")
+		_, err := add(a, b)
+		sums := []int64{a}
+		assert.Equal(t, err == nil, gather(sums, []int64{b}))
+		scatter(sums, []int64{b})
+		assert.Equal(t, a, sums[0])
+	})
+}
+
+func TestASetMergedWithItselfIsDoubledOrAsItWas(t *testing.T) {
+	s := &Set{Blocks: []Block{{Name: "a", Sum: []int64{3, MaxSum/2 - 1}}}}
+	require.NoError(t, s.Merge(s))
+	assert.Equal(t, []int64{6, MaxSum - 2}, s.Blocks[0].Sum)
+	require.ErrorIs(t, s.Merge(s), ErrOverflow)
+	assert.Equal(t, []int64{6, MaxSum - 2}, s.Blocks[0].Sum)
+}
