@@ -66,7 +66,9 @@ func TestANodeTakesLessThanAKiB(t *testing.T) {
 // What a simulation holds does not grow with its horizon.
 func TestMemoryDoesNotGrowWithTheHorizon(t *testing.T) {
 	for name, text := range map[string]func(horizon int) string{
-		"lanes":      func(horizon int) string { return strings.Replace(three, "horizon: 300", fmt.Sprint("horizon: ", horizon), 1) },
+		"lanes": func(horizon int) string {
+			return strings.Replace(three, "horizon: 300", fmt.Sprint("horizon: ", horizon), 1)
+		},
 		"federation": func(horizon int) string { return coins(100, horizon/100) },
 	} {
 		t.Run(name, func(t *testing.T) {
