@@ -172,13 +172,12 @@ func TestDeploymentLosesNothingThatWasAcknowledged(t *testing.T) {
 
 	books := d.posse("books", "show", "-o", "json")
 	assert.Equal(t, true, books.document["balanced"])
-	sum, paid, payable := 0.0, 0.0, map[string]any{}
+	sum, paid := 0.0, 0.0
 	for _, a := range books.list("accounts") {
 		account := a.(map[string]any)
 		sum += account["amount"].(float64)
 		if strings.HasPrefix(account["name"].(string), "node:") {
 			paid += account["amount"].(float64)
-			payable[account["name"].(string)] = account["amount"]
 		}
 	}
 	assert.Zero(t, sum)
@@ -206,21 +205,25 @@ func TestDeploymentLosesNothingThatWasAcknowledged(t *testing.T) {
 		assert.Positive(t, audit.number("recomputed"))
 		assert.Positive(t, audit.number("otherBids"))
 	}
-	rows, total := 0, 0
-	for i, line := range strings.Split(strings.TrimSpace(d.posse("books", "export").text), "\n") {
+	rows, total, closing := 0, 0, 0 // of the bundle: a round may have been published since the books were shown
+	for i, line := range strings.Split(strings.TrimSpace(d.posse("books", "export", "--log", d.path("opened")).text), "\n") {
 		fields := strings.Split(line, ",")
 		require.Len(t, fields, 6)
 		if i > 0 {
 			amount, err := strconv.Atoi(fields[5])
 			require.NoError(t, err)
 			rows, total = rows+1, total+amount
+			if slices.Contains(fields, "node:n1:payable") {
+				closing += amount
+			}
 		}
 	}
 	assert.Positive(t, rows)
 	assert.Zero(t, total, "every posting has its opposite")
 	assert.Contains(t, d.posse("books", "export", "--format", "beancount", "--log", d.path("bundle")).text, "Assets:Node:N1:Payable")
 	account := d.posse("books", "statement", "n1", "--log", d.path("opened"), "-o", "json")
-	assert.EqualValues(t, payable["node:n1:payable"], account.number("closing"), account.text)
+	assert.EqualValues(t, closing, account.number("closing"), account.text)
+	assert.Positive(t, closing)
 	assert.EqualValues(t, 1_000_000, account.list("lines")[0].(map[string]any)["bid"])
 
 	// stopping is clean: servers exit with 0
