@@ -79,7 +79,7 @@ func (n *Node) take(name string, file []byte, m mechanisms.Model, d mechanisms.D
 	if err := sameLayout(shared, d); err != nil {
 		return nil, err
 	}
-	limit := e.Privacy.Params().Limit()
+	limit := e.Limit()
 	if err := n.guard.Open(e.Name, guard.Promise{Unit: e.Privacy.Unit, Limit: limit, Layout: shared.Layout()}); err != nil {
 		return nil, err
 	}

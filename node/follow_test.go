@@ -416,6 +416,19 @@ func TestAnExperimentThatPromisesTooLittleIsNotTakenPartIn(t *testing.T) {
 	}
 }
 
+// A declared δ is not spent by pure noise, and a node that allows none takes part all the same.
+func TestADeclaredDeltaAsksForNoMore(t *testing.T) {
+	l := newLeader(t, strings.Replace(yaml, "epsilon: 1", "epsilon: 1, delta: 1e-6", 1), 4)
+	n := run(t, nodeDir(t, l))
+	joined(t, n, "solver")
+	visits(t, n, 0, 8)
+	l.openRound(1)
+	assert.Len(t, l.offer(1).GetLeaves(), 2)
+	b := account(t, n)
+	assert.EqualValues(t, 500_000_000, b.GetSpentNanoEpsilon())
+	assert.Zero(t, b.GetSpentAttoDelta())
+}
+
 func TestANodeThatHasNotJoinedSaysSo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "node")
 	_, err := New(testConfig(dir))

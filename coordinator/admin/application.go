@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/catalogue"
 	"github.com/posse-dev/posse/protocols/experiment"
@@ -47,7 +46,7 @@ func rules(e *experiment.Experiment) *possev1.ExperimentRules {
 		RoundDecisions: uint64(e.Rounds.Trigger.Decisions), EveryMs: e.Rounds.Trigger.Every.Milliseconds(),
 		DeadlineMs: e.Rounds.Deadline.Milliseconds(), MinContributors: uint32(e.Rounds.MinContributors),
 		MaxRecords: uint64(e.Rounds.MaxRecords), Payments: "none", Schedule: "everyone", Horizon: uint64(e.Horizon),
-		Sponsor: Sponsor, Unit: e.Privacy.Unit.String(), LimitNanoEpsilon: limit(e).NanoEpsilon,
+		Sponsor: Sponsor, Unit: e.Privacy.Unit.String(), LimitNanoEpsilon: e.Limit().NanoEpsilon,
 	}
 	money := e.Incentives
 	if money == nil {
@@ -65,5 +64,3 @@ func rules(e *experiment.Experiment) *possev1.ExperimentRules {
 	}
 	return r
 }
-
-func limit(e *experiment.Experiment) dp.Spend { return e.Privacy.Params().Limit() }

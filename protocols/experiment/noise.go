@@ -112,6 +112,13 @@ func (b *block) overflow(e *Experiment, root *node) {
 		"lower rounds.maxRecords or privacy.maxContributions, or raise privacy.epsilon")
 }
 
+// Limit is what one unit may spend in the experiment, in the kind that its releases
+// are charged in: an ε. A declared δ is no part of it, since pure noise spends none
+// (docs/adr/0009).
+func (e *Experiment) Limit() dp.Spend {
+	return dp.Spend{NanoEpsilon: e.Privacy.Params().Limit().NanoEpsilon}
+}
+
 // Settings returns what the experiment says to its policy.
 func (e *Experiment) Settings() mechanisms.Settings {
 	s := mechanisms.Settings{

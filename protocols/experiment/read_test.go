@@ -12,6 +12,7 @@ import (
 
 	"github.com/posse-dev/posse/dp"
 	"github.com/posse-dev/posse/incentives"
+	"github.com/posse-dev/posse/mechanisms/statistics"
 )
 
 // dosing is the design's example, which every reader of the documents knows.
@@ -130,6 +131,24 @@ func TestTheDefaultTriggerIsRoundedUpAndBounded(t *testing.T) {
 		e := read(t, strings.Replace(text, "horizon: 100000", "horizon: "+horizon, 1))
 		assert.Equal(t, want, e.Rounds.Trigger.Decisions)
 	}
+}
+
+func TestTheLimitIsWhatPureNoiseSpends(t *testing.T) {
+	e := read(t, dosing)
+	require.Positive(t, e.Privacy.Delta.Sign(), "the design's example declares one")
+	assert.Equal(t, dp.Spend{NanoEpsilon: dp.NanoPerEpsilon}, e.Limit())
+	cost, err := mustLayout(t, e).RecordSpend()
+	require.NoError(t, err)
+	all, err := cost.Times(uint64(e.Privacy.MaxContributions))
+	require.NoError(t, err)
+	assert.False(t, all.Exceeds(e.Limit()), "a user may give all that she may")
+}
+
+func mustLayout(t *testing.T, e *Experiment) statistics.Layout {
+	t.Helper()
+	l, err := e.layout()
+	require.NoError(t, err)
+	return l
 }
 
 func TestNumbersAreExact(t *testing.T) {

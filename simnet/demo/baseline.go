@@ -55,7 +55,7 @@ func (s *scene) compute(seed uint64) *baselines {
 // learn says how a baseline learns. Its noise is simulated, unlike the platform's.
 func (s *scene) learn(settings mechanisms.Settings, seed uint64, every int64) fast.Config {
 	return fast.Config{
-		Settings: settings, Limit: s.experiment.Privacy.Params().Limit(), Round: int(every), Source: noise.NewSeeded(seed),
+		Settings: settings, Limit: s.experiment.Limit(), Round: int(every), Source: noise.NewSeeded(seed),
 		Policy: func(m mechanisms.Settings) (mechanisms.Shared, error) {
 			return catalogue.Default().Shared(s.experiment.Policy.Name, m)
 		},

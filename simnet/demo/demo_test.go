@@ -113,6 +113,30 @@ horizon: 4000
 	assert.Equal(t, "blue", *s.Learning.FinalArm)
 }
 
+// The design's example declares a δ, which pure noise does not spend: it plays as without one, on nodes and alone.
+func TestADeclaredDeltaIsNoReasonToRefuse(t *testing.T) {
+	file := `apiVersion: posse/v1
+kind: Experiment
+metadata: {name: dosing}
+problem: {kind: arms, arms: [quick-start, local-search, branch-and-cut, constraint, exhaustive]}
+reward: {moment: {order: 1.5, bound: 0.17}}
+policy: {name: robust-elimination}
+privacy: {model: MODEL, unit: user, epsilon: 4, delta: 1e-6, maxContributions: 2}
+rounds: {trigger: {decisions: 500}}
+incentives: {payments: truthful, coverage: 0.7, reserve: 10, budget: 1000}
+horizon: 2000
+`
+	for _, model := range []string{"silo", "local"} {
+		s := play(t, demo.Config{Experiment: []byte(strings.Replace(file, "MODEL", model, 1)), File: "dosing.yaml", Decisions: 2000, Nodes: 3, Seed: 6})
+		holds(t, s)
+		assert.Positive(t, s.Rounds.Published, model)
+		for _, n := range s.Nodes {
+			assert.Positive(t, n.Spent.Epsilon)
+			assert.Zero(t, n.Spent.Delta)
+		}
+	}
+}
+
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

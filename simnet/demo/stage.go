@@ -111,7 +111,7 @@ func (s *stage) startNodes(ctx context.Context, sc *scene) error {
 		if _, err := node.Join(ctx, dir, inviteOf(token), true); err != nil {
 			return err
 		}
-		limit := sc.experiment.Privacy.Params().Limit()
+		limit := sc.experiment.Limit()
 		n, err := node.New(node.Config{
 			Dir: dir, Private: true, Noise: noise.Secure{}, Now: s.cfg.Now, Cost: sc.costs[j], Retry: 20 * time.Millisecond,
 			Guard: guard.Limits{User: limit, Experiment: limit}, Log: s.cfg.Log.With("node", stream.ID),

@@ -119,7 +119,7 @@ func (f *federation) source(run uint64, learner int) noise.Source {
 func (f *federation) learn(ctx context.Context, e *experiment.Experiment, learning simnet.Learning, run uint64, t arrivals, r *recorder) error {
 	limit := dp.Spend{}
 	if e.Privacy.Model != 0 {
-		limit = e.Privacy.Params().Limit()
+		limit = e.Limit()
 	}
 	round := e.Rounds.Trigger.Decisions
 	c := Config{Settings: f.settings(e, learning), Policy: shared(e), Limit: limit, Round: int(round), Source: f.source(run, 0), Observed: r.observe}

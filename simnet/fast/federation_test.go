@@ -54,6 +54,14 @@ func TestPrivacyAndLearningAloneCost(t *testing.T) {
 	assert.InDelta(t, 0.8-federated.Regret.Mean/4000, federated.MeanReward.Mean, 0.006)
 }
 
+// A declared δ is not spent, and changes no decision.
+func TestADeclaredDeltaChangesNothing(t *testing.T) {
+	with := strings.Replace(hospitals, "epsilon: 1,", "epsilon: 1, delta: 1e-6,", 1)
+	require.NotEqual(t, hospitals, with)
+	o := Options{Runs: 2, Seed: 3}
+	assert.Equal(t, run(t, scenario(t, hospitals), o).Results(), run(t, scenario(t, with), o).Results())
+}
+
 // Nodes alike lose nothing by pooling partial, and nodes that differ lose less by far than with one model for all.
 func TestPoolingTakesTheBetterOfBoth(t *testing.T) {
 	const clinics = head + `experiment:
