@@ -329,7 +329,7 @@ func cores(b *testing.B, s *simnet.Scenario) {
 func TestOneCore(t *testing.T) {
 	runs, err := strconv.Atoi(os.Getenv(oneCore))
 	if err != nil {
-		t.Skip("a part of a benchmark")
+		t.Skip("one of the processes of BenchmarkSimulation: run make bench")
 	}
 	s := simulation(t, "ucb1")
 	fmt.Println(timed(func() {

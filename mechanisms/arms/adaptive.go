@@ -215,20 +215,7 @@ func (l *LocalUCB) Plan(before mechanisms.Descriptor, m mechanisms.Model, _ int)
 	if err != nil {
 		return d, err
 	}
-	total := uint64(1)
-	for _, c := range cells {
-		total += c.count
-	}
-	best, at := math.Inf(-1), 0
-	for a, c := range cells {
-		index := math.Inf(1)
-		if c.count > 0 {
-			index = c.mean + l.width(c, total)
-		}
-		if index > best {
-			best, at = index, a
-		}
-	}
+	at := largestIndex(cells, l.width)
 	d.Plan = plan{bound: l.half, quota: 1, survivors: []int{at}}.encode()
 	if before.Plan != nil {
 		d.Epoch = before.Epoch + 1

@@ -2,6 +2,7 @@ package arms
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/posse-dev/posse/mechanisms"
 	"github.com/posse-dev/posse/mechanisms/robust"
@@ -14,6 +15,26 @@ type cell struct {
 	count  uint64
 	mean   float64
 	ledger robust.Clipping
+}
+
+// largestIndex is the arm of the largest mean plus width, which sees the decisions so
+// far plus one; arms without records come first.
+func largestIndex(cells []cell, width func(c cell, total uint64) float64) (arm int) {
+	total := uint64(1)
+	for _, c := range cells {
+		total += c.count
+	}
+	best := math.Inf(-1)
+	for a, c := range cells {
+		index := math.Inf(1)
+		if c.count > 0 {
+			index = c.mean + width(c, total)
+		}
+		if index > best {
+			best, arm = index, a
+		}
+	}
+	return arm
 }
 
 // cells adds up the parts of a model. A part in which an arm has no record is

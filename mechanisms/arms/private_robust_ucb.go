@@ -64,20 +64,7 @@ func (r *PrivateRobustUCB) Plan(before mechanisms.Descriptor, m mechanisms.Model
 	if err != nil {
 		return d, err
 	}
-	total := uint64(1)
-	for _, c := range cells {
-		total += c.count
-	}
-	best, at := math.Inf(-1), 0
-	for a, c := range cells {
-		index := math.Inf(1)
-		if c.count > 0 {
-			index = c.mean + r.width(c, total)
-		}
-		if index > best {
-			best, at = index, a
-		}
-	}
+	at := largestIndex(cells, r.width)
 	d.Plan = plan{bound: r.bound, quota: 1, survivors: []int{at}}.encode()
 	if before.Plan != nil && bytes.Equal(d.Plan, before.Plan) {
 		return before, nil
